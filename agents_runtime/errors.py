@@ -1,0 +1,137 @@
+"""Every error of the library, arranged by who must act.
+
+    AgentError                 .code (stable slug), .public_message (safe to send to a client)
+    |- DefinitionError         the class is wrong; raised when it is defined: change the class
+    |- ConfigError             the project's files are wrong: change the named file and key
+    |- UsageError              the call is wrong: change the calling code
+    |- PeerError               the client or remote caller is wrong: nothing to change here
+    |- StorageError            SQLite refused or failed
+    |  `- SqlError             .query
+    |- RemoteError             the other object, server or worker failed
+    `- RetryableError          try again (.retry_after_ms)
+    Evicted(BaseException)     this object's memory is being dropped; `except Exception` must not swallow it
+    InternalError(Exception)   a bug of this library; please report it
+
+Only `public_message` ever crosses a socket. A control-flow error is a BaseException, so the wrong way to
+clean up is `except BaseException: pass`; the right way is `finally:` or `except Exception:`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AgentError(Exception):
+    """Base of every error an agent's user may want to catch."""
+
+    code: ClassVar[str] = "agent_error"
+
+    @property
+    def public_message(self) -> str:
+        """What a client may read. By default the text of the error."""
+        return str(self)
+
+
+class DefinitionError(AgentError, TypeError):
+    """Raised when an Agent class is defined in a way that cannot work."""
+
+    code = "definition_error"
+
+
+class ConfigError(AgentError):
+    """Raised when a project file is missing or wrong.
+
+    Attributes:
+        file: the file to change, as text.
+        key: the key inside it, or None when the file as a whole is at fault.
+    """
+
+    code = "config_error"
+
+    def __init__(self, file: object, key: str | None, problem: str) -> None:
+        self.file = str(file)
+        self.key = key
+        self.problem = problem
+        super().__init__(f"{self.file}: {key}: {problem}" if key else f"{self.file}: {problem}")
+
+
+class UsageError(AgentError, ValueError):
+    """Raised when a call cannot be served as written."""
+
+    code = "usage_error"
+
+
+class PeerError(AgentError):
+    """Raised when a client or remote caller asked for something it may not have or that does not exist."""
+
+    code = "peer_error"
+
+
+class ReadonlyConnection(PeerError):
+    """Raised when a read-only connection tries to change the state."""
+
+    code = "readonly_connection"
+
+    def __init__(self) -> None:
+        super().__init__("Connection is readonly")
+
+
+class StorageError(AgentError):
+    """Raised when the object's storage refused or failed."""
+
+    code = "storage_error"
+
+    @property
+    def public_message(self) -> str:
+        return "Storage error"
+
+
+class SqlError(StorageError):
+    """Raised when SQLite refuses a statement. The original exception is the cause.
+
+    Attributes:
+        query: the statement, with `?` where values stood.
+    """
+
+    code = "sql_error"
+
+    def __init__(self, query: str, cause: BaseException) -> None:
+        self.query = query
+        super().__init__(f"SQL query failed: {cause}")
+
+
+class RemoteError(AgentError):
+    """Raised when a remote method, another object or a server failed. Carries no remote traceback."""
+
+    code = "remote_error"
+
+
+class RetryableError(AgentError):
+    """Raised when the same call may succeed later.
+
+    Attributes:
+        retry_after_ms: the least time to wait, or None.
+    """
+
+    code = "retryable"
+
+    def __init__(self, message: str, retry_after_ms: int | None = None) -> None:
+        self.retry_after_ms = retry_after_ms
+        super().__init__(message)
+
+
+class SocketClosed(PeerError):
+    """Raised when sending on a WebSocket that is closing or closed."""
+
+    code = "socket_closed"
+
+    def __init__(self) -> None:
+        super().__init__("Can't call WebSocket send() after close().")
+
+
+class Evicted(BaseException):
+    """Raised inside an object whose memory is being dropped (`abort`, failed commit, crash)."""
+
+
+class InternalError(Exception):
+    """Raised when the library broke one of its own rules: a bug, please report it."""
