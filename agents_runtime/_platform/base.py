@@ -1,9 +1,13 @@
-"""Chooses the platform: the class that `Agent` subclasses, and how its port is built."""
+"""Chooses the platform: the class that `Agent` subclasses, how its port is built, and HTTP values.
+
+Everything above the adapters asks here and never names a platform. What needs the local host is imported
+inside functions, so that importing an agent's module stays light.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +25,11 @@ if sys.platform == "emscripten":
         def __init_subclass__(cls, **kwargs: Any) -> None:
             super().__init_subclass__(**kwargs)
             super(_SdkDurableObject, cls).__init_subclass__()
+
+    from agents_runtime._platform.workers import http, namespaces_of, platform_of, standalone
+
+    def _http() -> Any:
+        return http
 else:
 
     class DurableObject:
@@ -30,22 +39,68 @@ else:
             self.ctx = ctx
             self.env = env
 
+    def platform_of(ctx: Any, env: Any) -> Platform:
+        """The port for an object, from the `ctx` and `env` its constructor was given."""
+        platform: Platform | None = getattr(ctx, "agents_platform", None)
+        if platform is None:
+            from agents_runtime.errors import UsageError
 
-def platform_of(ctx: Any, env: Any) -> Platform:
-    """The port for an object, from the `ctx` and `env` its constructor was given."""
-    local: Platform | None = getattr(ctx, "agents_platform", None)
-    if local is not None:
-        return local
-    from agents_runtime._platform.workers import WorkersPlatform
+            raise UsageError(
+                f"{type(ctx).__name__} is not the context of a hosted object: let a host make the agent, "
+                "use the `runtime` fixture in a test, or `YourAgent.create()` for a throw-away one"
+            )
+        return platform
 
-    return WorkersPlatform(ctx, env)
+    def namespaces_of(env: Any) -> Mapping[str, Namespace]:
+        """The Durable Object bindings of an environment, by binding name."""
+        namespaces: Mapping[str, Namespace] | None = getattr(env, "agents_namespaces", None)
+        if namespaces is not None:
+            return namespaces
+        values = env if isinstance(env, Mapping) else vars(env)
+        return {name: value for name, value in values.items() if callable(getattr(value, "idFromName", None))}
+
+    def standalone(cls: type, env: Any = None) -> tuple[Any, Any]:
+        """`(ctx, env)` of a fresh in-memory object for `cls`, for use without any host."""
+        from agents_runtime.local.standalone import standalone_object
+
+        return standalone_object(cls, env)
+
+    def _http() -> Any:
+        from agents_runtime.local.shim import http
+
+        return http
 
 
-def namespaces_of(env: Any) -> Mapping[str, Namespace]:
-    """The Durable Object bindings of an environment, by binding name."""
-    local: Mapping[str, Namespace] | None = getattr(env, "agents_namespaces", None)
-    if local is not None:
-        return local
-    from agents_runtime._platform.workers import namespaces_of_workers
+def current_env() -> Any:
+    """The environment of the worker that is running. Raises UsageError where none is."""
+    env = _http().current_environment()
+    if env is None:
+        from agents_runtime.errors import UsageError
 
-    return namespaces_of_workers(env)
+        raise UsageError("no worker is running here, so there is no environment: pass `env` explicitly")
+    return env
+
+
+def make_response(body: str | bytes | None = None, status: int = 200, headers: Mapping[str, str] | None = None) -> Any:
+    """A `workers.Response`."""
+    return _http().Response(body, status=status, headers=dict(headers) if headers else None)
+
+
+def is_response(value: object) -> bool:
+    """Whether `value` is a `workers.Response`."""
+    return isinstance(value, _http().Response)
+
+
+def is_request(value: object) -> bool:
+    """Whether `value` is a `workers.Request`."""
+    return isinstance(value, _http().Request)
+
+
+def with_headers(response: Any, headers: Mapping[str, str]) -> Any:
+    """`response` with these headers set; a header it already has is replaced."""
+    return _http().with_headers(response, headers)
+
+
+def without_headers(request: Any, names: Sequence[str]) -> Any:
+    """`request` without these headers; the body is not read."""
+    return _http().without_headers(request, names)
