@@ -1,0 +1,1 @@
+export class EmailMessage { constructor(from, to, raw) { Object.assign(this, { from, to, raw }); } }
