@@ -1,0 +1,70 @@
+"""The wheel: pure Python, small, and with everything the command line needs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LARGEST_BYTES = 300_000
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    source = tmp_path_factory.mktemp("source")
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", ".agents")
+    shutil.copytree(ROOT / "agents_runtime", source / "agents_runtime", ignore=ignored)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        "-w",
+        "out",
+        ".",
+    ]
+    result = subprocess.run(command, cwd=source, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr
+    (built,) = (source / "out").glob("*.whl")
+    return built
+
+
+def test_it_is_pure_and_small(wheel):
+    assert wheel.name.endswith("-py3-none-any.whl")
+    assert wheel.stat().st_size < LARGEST_BYTES
+
+
+def test_it_holds_types_templates_and_licence(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert "agents_runtime/py.typed" in names
+    shipped = [path for path in (ROOT / "agents_runtime/local/templates").rglob("*") if path.is_file()]
+    expected = {str(path.relative_to(ROOT)) for path in shipped if "__pycache__" not in path.parts}
+    assert expected
+    assert expected <= names, f"templates not in the wheel: {sorted(expected - names)}"
+    assert any(name.endswith("LICENSE") for name in names)
+    assert not [name for name in names if name.startswith(("tests/", "bench/", "docs/", "examples/"))]
+
+
+def test_it_declares_its_command_and_its_pytest_plugin(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (entry_points,) = [name for name in archive.namelist() if name.endswith("entry_points.txt")]
+        text = archive.read(entry_points).decode()
+    assert "agents-runtime = agents_runtime.local.cli:main" in text
+    assert "[pytest11]" in text
+
+
+def test_every_module_of_the_package_is_in_it(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    ours = {str(path.relative_to(ROOT)) for path in (ROOT / "agents_runtime").rglob("*.py")}
+    assert ours - names == set(), "folders without __init__.py are left out of the wheel"
