@@ -6,7 +6,9 @@ Each returns lines of the form `NUMBER: what is wrong`, so that a test can name 
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 
 MODULE_LINES = 400
 FUNCTION_LINES = 50
@@ -47,15 +49,14 @@ def missing_module_docstring(text: str) -> list[str]:
 def unexplained_workarounds(text: str) -> list[str]:
     """Each `type: ignore` and `noqa` names its code and gives a reason behind it."""
     found = []
-    for number, line in enumerate(text.splitlines(), 1):
-        comment = line.partition("#")[1] + line.partition("#")[2]
-        for match in WORKAROUND.finditer(comment):
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        for match in WORKAROUND.finditer(token.string) if token.type == tokenize.COMMENT else ():
             code = match["code"] or match["rule"]
             reason = (match["reason"] or match["why"] or "").strip(" -#:;,.()")
             if not code:
-                found.append(f"{number}: an ignore without a code")
+                found.append(f"{token.start[0]}: an ignore without a code")
             elif len(reason) < 5:
-                found.append(f"{number}: an ignore without a reason after its code")
+                found.append(f"{token.start[0]}: an ignore without a reason after its code")
     return found
 
 
