@@ -6,12 +6,13 @@ inside functions, so that importing an agent's module stays light.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agents_runtime._platform.ports import Namespace, Platform
+    from agents_runtime._platform.ports import Clock, Entropy, Namespace, Platform
 
 if sys.platform == "emscripten":
     from workers import DurableObject as _SdkDurableObject
@@ -26,7 +27,16 @@ if sys.platform == "emscripten":
             super().__init_subclass__(**kwargs)
             super(_SdkDurableObject, cls).__init_subclass__()
 
-    from agents_runtime._platform.workers import http, namespaces_of, platform_of, standalone
+    from agents_runtime._platform.workers import (
+        closed_upgrade,
+        header_of,
+        headers_starting,
+        http,
+        namespaces_of,
+        platform_of,
+        standalone,
+        timing_of,
+    )
 
     def _http() -> Any:
         return http
@@ -65,6 +75,36 @@ else:
 
         return standalone_object(cls, env)
 
+    def timing_of(env: Any) -> tuple[Clock, Entropy]:
+        """Time and chance for the code of a worker, outside any object."""
+        host = getattr(env, "agents_host", None)
+        if host is not None:
+            return host.clock, host.entropy
+        from agents_runtime.local.clock import SystemClock
+        from agents_runtime.local.entropy import SystemEntropy
+
+        return SystemClock(), SystemEntropy()
+
+    def header_of(request: Any, name: str) -> str | None:
+        """One header of a request, by its lower-case name. Cheaper than building `request.headers`."""
+        for key, value in request.raw_headers():
+            if key == name or key.lower() == name:
+                return str(value)
+        return None
+
+    def headers_starting(request: Any, prefixes: tuple[str, ...]) -> list[str]:
+        """The names of the request's headers that start with one of the lower-case `prefixes`."""
+        return [key for key, _ in request.raw_headers() if key.lower().startswith(prefixes)]
+
+    def closed_upgrade(code: int, reason: str) -> Any:
+        """A `workers.Response` (101) that accepts a WebSocket and closes it at once."""
+        from agents_runtime.local.sockets import WebSocketPair
+
+        pair = WebSocketPair()
+        pair.client.deliver_close((code, reason))
+        return _http().Response(None, status=101, web_socket=pair.client)
+
+    @functools.cache
     def _http() -> Any:
         from agents_runtime.local.shim import http
 
