@@ -106,6 +106,11 @@ class Content:
         body = self._body
         return self._used or (isinstance(body, ReadableStream) and body.disturbed)
 
+    @property
+    def is_streaming(self) -> bool:
+        """Whether the body is produced while it is sent. For hosts."""
+        return isinstance(self._body, ReadableStream)
+
     async def text(self) -> str:
         """The body as text (UTF-8). Raises BodyUsedError when it was read before."""
         body = self._body

@@ -1,0 +1,162 @@
+"""Where a host keeps the databases of its objects: a folder, or memory.
+
+A folder holds `<Class>/<first two digits>/<id>.sqlite` for each object and `alarms.sqlite`, the list of alarms. A
+store outlives hosts: a restart in a test opens a new host on the same `MemoryStore`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from agents_runtime.errors import StorageError
+from agents_runtime.local.namespaces import LocalId
+from agents_runtime.local.options import Durability
+from agents_runtime.local.storage.database import Database, Faults
+
+if TYPE_CHECKING:
+    from agents_runtime.local.alarms import AlarmIndex
+
+Address = tuple[str, str]
+"""Class name and id in hex."""
+
+
+class Store(Protocol):
+    """All databases of a host, and the list of alarms."""
+
+    @property
+    def alarms(self) -> AlarmIndex: ...
+    def open(self, address: Address, on_dirty: Callable[[], None]) -> Database:
+        """The database of an object for one life of it. Opened on first use."""
+        ...
+
+    def ids(self, class_name: str) -> Iterator[LocalId]:
+        """Every object of a class that has stored something."""
+        ...
+
+    def list_alarms(self) -> list[tuple[LocalId, int]]: ...
+    def close(self) -> None: ...
+
+
+class DiskStore:
+    """One SQLite file per object."""
+
+    def __init__(self, folder: Path, durability: Durability, faults: Faults | None = None) -> None:
+        self._folder = folder
+        self._durability = durability
+        self._faults = faults
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.alarms = AlarmFile(folder / "alarms.sqlite")
+        except (OSError, sqlite3.Error) as error:
+            raise StorageError(f"{folder} cannot be used as the data folder: {error}") from error
+
+    def open(self, address: Address, on_dirty: Callable[[], None]) -> Database:
+        return Database(self._path(address), durability=self._durability, on_dirty=on_dirty, faults=self._faults)
+
+    def ids(self, class_name: str) -> Iterator[LocalId]:
+        for path in sorted(self._folder.glob(f"{class_name}/??/*.sqlite")):
+            database = self.open((class_name, path.stem), _nothing)
+            try:
+                name = database.get_meta("name")
+            finally:
+                database.close()
+            yield LocalId(class_name, path.stem, None if name is None else str(name))
+
+    def list_alarms(self) -> list[tuple[LocalId, int]]:
+        return self.alarms.all()
+
+    def close(self) -> None:
+        self.alarms.close()
+
+    def _path(self, address: Address) -> Path:
+        class_name, hex_id = address
+        return self._folder / class_name / hex_id[:2] / f"{hex_id}.sqlite"
+
+
+class MemoryStore:
+    """Databases in memory, for tests and throw-away agents."""
+
+    def __init__(self, faults: Faults | None = None) -> None:
+        self._faults = faults
+        self._databases: dict[Address, Database] = {}
+        self.alarms = AlarmTable()
+
+    def open(self, address: Address, on_dirty: Callable[[], None]) -> Database:
+        former = self._databases.get(address)
+        if former is None:
+            database = Database(None, on_dirty=on_dirty, faults=self._faults)
+        else:
+            database = former.next_life(on_dirty)
+        self._databases[address] = database
+        return database
+
+    def ids(self, class_name: str) -> Iterator[LocalId]:
+        for (stored_class, hex_id), database in sorted(self._databases.items()):
+            if stored_class == class_name:
+                name = database.peek_meta("name")
+                yield LocalId(class_name, hex_id, None if name is None else str(name))
+
+    def list_alarms(self) -> list[tuple[LocalId, int]]:
+        return self.alarms.all()
+
+    def close(self) -> None:
+        """Keep everything: a memory store ends with its last reference."""
+
+
+class AlarmTable:
+    """The list of alarms, in memory."""
+
+    def __init__(self) -> None:
+        self._alarms: dict[LocalId, int] = {}
+
+    def put(self, object_id: LocalId, when_ms: int) -> None:
+        self._alarms[object_id] = when_ms
+
+    def delete(self, object_id: LocalId) -> None:
+        self._alarms.pop(object_id, None)
+
+    def all(self) -> list[tuple[LocalId, int]]:
+        return sorted(self._alarms.items(), key=lambda item: item[1])
+
+
+class AlarmFile:
+    """The list of alarms, in a file.
+
+    Not synced at each change: the death of the process loses nothing, and the loss of power at most the
+    last changes, which the objects' own databases still hold.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        for statement in (
+            "PRAGMA journal_mode = WAL",
+            "PRAGMA synchronous = OFF",
+            "CREATE TABLE IF NOT EXISTS alarms (class TEXT, id TEXT, name TEXT, when_ms INTEGER NOT NULL,"
+            " PRIMARY KEY (class, id)) WITHOUT ROWID",
+        ):
+            self._connection.execute(statement)
+
+    def put(self, object_id: LocalId, when_ms: int) -> None:
+        self._connection.execute(
+            "INSERT OR REPLACE INTO alarms VALUES (?, ?, ?, ?)",
+            (object_id.class_name, object_id.hex, object_id.name, when_ms),
+        )
+
+    def delete(self, object_id: LocalId) -> None:
+        self._connection.execute(
+            "DELETE FROM alarms WHERE class = ? AND id = ?", (object_id.class_name, object_id.hex)
+        )
+
+    def all(self) -> list[tuple[LocalId, int]]:
+        rows = self._connection.execute("SELECT class, id, name, when_ms FROM alarms ORDER BY when_ms")
+        return [(LocalId(class_name, hex_id, name), when_ms) for class_name, hex_id, name, when_ms in rows]
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _nothing() -> None:
+    """Nothing hangs on the writes of a database opened only to look."""
