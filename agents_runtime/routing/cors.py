@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from agents_runtime.errors import UsageError
 
@@ -98,17 +98,17 @@ CorsOption = bool | Mapping[str, str] | Cors | None
 """True: every page, no cookies. A mapping: exactly these headers. False and None: no CORS."""
 
 
-def cors_headers(cors: CorsOption, origin: str | None, requested_headers: str | None) -> dict[str, str] | None:
-    """The headers that `cors` adds to an answer; None when CORS is off."""
-    if not cors and not isinstance(cors, Mapping):
+def cors_headers(cors: object, origin: str | None, requested_headers: str | None) -> dict[str, str] | None:
+    """The headers that a `CorsOption` adds to an answer; None when CORS is off."""
+    if cors is None or cors is False:
         return None
     if cors is True:
         return dict(_EVERYONE)
     if isinstance(cors, Cors):
         return cors.headers_for(origin, requested_headers)
     if isinstance(cors, Mapping):
-        return dict(cors)
-    raise UsageError(f"cors must be True, a mapping of headers or Cors(...), not {type(cors).__name__}")
+        return dict(cast("Mapping[str, str]", cors))
+    raise UsageError(f"cors takes True, a mapping of headers or Cors(origins=...), not {cors!r}")
 
 
 def merged_vary(existing: str | None, added: str) -> str:

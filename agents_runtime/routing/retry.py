@@ -7,9 +7,12 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from agents_runtime.errors import RetryableError, UsageError
+
+if TYPE_CHECKING:
+    from agents_runtime._platform.ports import Clock, Entropy
 
 T = TypeVar("T")
 _log = logging.getLogger("agents_runtime.routing")
@@ -40,9 +43,9 @@ OnRetry = Callable[[RoutingRetryEvent], Awaitable[None] | None]
 class RoutingRetry:
     """How often, and how patiently, an unreachable agent is tried again.
 
-    Only failures that the platform marks as worth repeating are: a lost connection, a move to another machine; never an
-    overload, never an error of the agent's own code. The wait before attempt n + 1 is random, up to
-    `base_delay_ms * 2 ** (n - 1)` and never above `max_delay_ms`. A request whose body was already read is not repeated.
+    Repeated is only what the platform marks as worth it, such as a lost connection or a move to another machine;
+    never an overload, never an error of the agent's own code, never a request whose body was read already. The wait
+    before attempt n + 1 is random, up to `base_delay_ms * 2 ** (n - 1)` and never above `max_delay_ms`.
     `on_retry` may be async; when it fails, that is logged and the retry goes on.
 
     Raises:
@@ -64,46 +67,39 @@ class RoutingRetry:
             if not _is_number(value) or value <= 0:
                 raise UsageError(f"routing_retry.{field} must be a number of milliseconds above 0, not {value!r}")
         if self.base_delay_ms > self.max_delay_ms:
-            raise UsageError(
-                f"routing_retry.base_delay_ms ({self.base_delay_ms}) must not be above max_delay_ms ({self.max_delay_ms})"
-            )
+            sizes = f"{self.base_delay_ms} > {self.max_delay_ms}"
+            raise UsageError(f"routing_retry.base_delay_ms must not be above max_delay_ms ({sizes})")
         if self.on_retry is not None and not callable(self.on_retry):
             raise UsageError(f"routing_retry.on_retry must be a function, not {type(self.on_retry).__name__}")
 
     def delay_ms(self, attempt: int, chance: float) -> int:
         """The wait after failed attempt `attempt`, for a `chance` in [0, 1)."""
-        return math.floor(chance * min(self.max_delay_ms, self.base_delay_ms * 2 ** (attempt - 1)))
+        return math.floor(chance * min(self.max_delay_ms, self.base_delay_ms * 2.0 ** min(attempt - 1, 60)))
 
 
-RetryOption = RoutingRetry | Mapping[str, object] | Literal[False] | None
-"""None: the defaults. False: one attempt only."""
+RetryOption = RoutingRetry | Mapping[str, object] | bool | None
+"""None and True: the defaults. False: one attempt only. A mapping: the fields of `RoutingRetry`."""
 
 _DEFAULT = RoutingRetry()
 _OFF = RoutingRetry(max_attempts=1)
 _FIELDS = frozenset(field.name for field in fields(RoutingRetry))
 
 
-class Timing(Protocol):
-    """Time and chance, as far as waiting needs them."""
-
-    def random(self) -> float: ...
-    async def sleep(self, seconds: float) -> None: ...
-
-
-def retry_policy(option: RetryOption) -> RoutingRetry:
-    """The policy meant by a `routing_retry` argument."""
-    if option is None:
+def retry_policy(option: object) -> RoutingRetry:
+    """The policy meant by a `RetryOption`."""
+    if option is None or option is True:
         return _DEFAULT
     if option is False:
         return _OFF
     if isinstance(option, RoutingRetry):
         return option
     if not isinstance(option, Mapping):
-        raise UsageError(f"routing_retry must be RoutingRetry(...), a mapping or False, not {type(option).__name__}")
-    unknown = option.keys() - _FIELDS
+        raise UsageError(f"routing_retry takes RoutingRetry(...), a mapping or False, not {option!r}")
+    values = dict(cast("Mapping[str, Any]", option))
+    unknown = sorted(values.keys() - _FIELDS)
     if unknown:
-        raise UsageError(f"routing_retry has no {sorted(unknown)[0]!r}; it has {', '.join(sorted(_FIELDS))}")
-    return RoutingRetry(**option)  # type: ignore[arg-type] # the constructor checks the values
+        raise UsageError(f"routing_retry has no {unknown[0]!r}; it has {', '.join(sorted(_FIELDS))}")
+    return RoutingRetry(**values)
 
 
 async def repeat(
@@ -111,7 +107,8 @@ async def repeat(
     error: Exception,
     policy: RoutingRetry,
     *,
-    timing: Timing,
+    clock: Clock,
+    entropy: Entropy,
     may_repeat: Callable[[], bool],
     name: str,
     class_name: str,
@@ -119,10 +116,10 @@ async def repeat(
     """Go on after the first attempt failed with `error`. Raises the last error when it is no use."""
     attempt = 1
     while attempt < policy.max_attempts and is_error_retryable(error) and may_repeat():
-        delay_ms = policy.delay_ms(attempt, timing.random())
+        delay_ms = policy.delay_ms(attempt, entropy.random())
         event = RoutingRetryEvent(error, attempt, policy.max_attempts, delay_ms, name, class_name)
         await _notify(policy.on_retry, event)
-        await timing.sleep(delay_ms / 1000)
+        await clock.sleep(delay_ms / 1000)
         attempt += 1
         try:
             return await attempt_once()
