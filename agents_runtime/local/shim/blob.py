@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from agents_runtime.local.shim.js_view import JsView, unwrap
 
@@ -33,6 +33,8 @@ class Blob:
 
     __slots__ = ("__weakref__", "_content_type", "_data")
 
+    crosses_rpc = True
+
     def __init__(
         self,
         blob_parts: Iterable[BlobValue] | BlobValue | JsView,
@@ -44,10 +46,10 @@ class Blob:
         single = unwrap(blob_parts)
         if isinstance(single, Blob) and not content_type:
             content_type = single.content_type
-        if isinstance(single, str | bytes | bytearray | memoryview | Blob):
+        if _is_part(single):
             self._data = _part(single)
         elif isinstance(single, Iterable):
-            self._data = b"".join([_part(part) for part in single])
+            self._data = b"".join([_part(part) for part in cast("Iterable[object]", single)])
         else:
             raise TypeError(f"a Blob is made of text, bytes and blobs, not of {type(single).__name__}")
         self._content_type = _checked_type(content_type)
@@ -110,7 +112,7 @@ class File(Blob):
         last_modified: int | None = None,
     ) -> None:
         super().__init__(blob_parts, content_type, endings)
-        if not isinstance(filename, str):
+        if not isinstance(cast("object", filename), str):
             raise TypeError(f"a file name is a text, not {type(filename).__name__}")
         single = unwrap(blob_parts)
         if last_modified is None and isinstance(single, File):
@@ -129,6 +131,10 @@ class File(Blob):
         return self._last_modified
 
 
+def _is_part(value: object) -> bool:
+    return isinstance(value, str | bytes | bytearray | memoryview | Blob)
+
+
 def _part(part: object) -> bytes:
     plain = unwrap(part)
     if isinstance(plain, str):
@@ -136,7 +142,7 @@ def _part(part: object) -> bytes:
     if isinstance(plain, Blob):
         return plain.data
     if isinstance(plain, bytes | bytearray | memoryview):
-        return bytes(plain)
+        return bytes(cast("memoryview", plain))
     raise TypeError(f"a Blob is made of text, bytes and blobs, not of {type(part).__name__}")
 
 

@@ -79,6 +79,8 @@ class Content:
 
     __slots__ = ("__weakref__", "_body", "_fields", "_used")
 
+    crosses_rpc = True
+
     _body: Raw
     _fields: header_fields.Fields
     _used: bool
@@ -177,7 +179,8 @@ class Content:
         self._used = body is not None
         return body
 
-    async def _json(self, **options: Any) -> Any:  # noqa: ANN401 - whatever the sender wrote
+    async def read_json(self, **options: Any) -> Any:  # noqa: ANN401 - whatever the sender wrote
+        """The body parsed as JSON; `json()` under a name that a response can share. Internal."""
         return json.loads(await self.text(), **options)
 
     def _split_body(self) -> Raw:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Generator, Iterator, Mapping, MutableMapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qsl
 
 from agents_runtime.local.shim.blob import Blob, File
@@ -32,13 +32,15 @@ class FormData(MutableMapping[str, "FormDataValue"]):
 
     __slots__ = ("_fields",)
 
+    crosses_rpc = True
+
     def __init__(self, form_data: FormData | JsView | Mapping[str, FormDataValue] | None = None) -> None:
         self._fields: list[tuple[str, FormDataValue]] = []
         source = unwrap(form_data)
         if isinstance(form_data, JsView) and isinstance(source, FormData):
             self._fields = source._fields
         elif isinstance(source, dict):
-            for name, value in source.items():
+            for name, value in cast("dict[str, FormDataValue]", source).items():
                 self.append(name, value)
         elif source is not None:
             raise TypeError(f"a FormData is made of a dict, not of {type(source).__name__}")

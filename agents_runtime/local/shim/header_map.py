@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from http.client import HTTPMessage
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from abc import ABCMeta
 
 
 class HTTPMessageMapping(HTTPMessage):
@@ -19,4 +23,4 @@ class HTTPMessageMapping(HTTPMessage):
         return message
 
 
-Mapping.register(HTTPMessageMapping)
+cast("ABCMeta", Mapping).register(HTTPMessageMapping)

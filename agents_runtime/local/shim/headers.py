@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -42,12 +44,13 @@ def checked_fields(headers: Headers | None) -> Fields:
             f"headers must be a dict or a list of (name, value) pairs, got {type(headers).__name__}; "
             "to copy the headers of a request or response pass list(its.headers.items())"
         )
-    fields: Fields = []
-    for pair in headers:
-        if not isinstance(pair, list | tuple) or len(pair) != 2:
-            raise TypeError(f"headers must be a list of (name, value) pairs, found {pair!r}")
-        fields.append(checked_field(pair[0], pair[1]))
-    return fields
+    return [checked_field(*_checked_pair(pair)) for pair in headers]
+
+
+def _checked_pair(pair: object) -> Sequence[object]:
+    if isinstance(pair, list | tuple) and len(cast("Sequence[object]", pair)) == 2:
+        return cast("Sequence[object]", pair)
+    raise TypeError(f"headers must be a list of (name, value) pairs, found {pair!r}")
 
 
 def find(fields: Fields, name: str) -> str | None:
@@ -58,7 +61,7 @@ def find(fields: Fields, name: str) -> str | None:
     return None
 
 
-def without(fields: Fields, names: set[str]) -> Fields:
+def without(fields: Fields, names: AbstractSet[str]) -> Fields:
     """The fields whose lower-case name is not in `names`."""
     return [field for field in fields if field[0].lower() not in names]
 

@@ -164,7 +164,7 @@ class Request(Content):
 
     async def json(self, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the sender wrote
         """The body parsed as JSON. Options are those of `json.loads`."""
-        return await self._json(**kwargs)
+        return await self.read_json(**kwargs)
 
     def clone(self) -> Request:
         """A second request with the same content. Raises BodyUsedError when the body was read."""

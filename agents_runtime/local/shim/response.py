@@ -47,7 +47,7 @@ class _Json:
     @overload
     def __get__(self, instance: FetchResponse, owner: type[FetchResponse]) -> Callable[[], Awaitable[Any]]: ...
     def __get__(self, instance: FetchResponse | None, owner: type[FetchResponse]) -> Callable[..., Any]:
-        return Response.from_json if instance is None else instance._json
+        return Response.from_json if instance is None else instance.read_json
 
 
 class FetchResponse(Content):

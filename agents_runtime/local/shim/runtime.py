@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from typing import Any
+from typing import Any, cast
 
 WaitUntil = Callable[[Awaitable[Any]], None]
 """Takes over work that may outlive the response."""
 
+Fetcher = Callable[[Any], Awaitable[Any]]
+"""Answers a `Request` with a `Response` instead of the network."""
+
 _environment: ContextVar[Any] = ContextVar("workers_environment", default=None)
 _wait_until: ContextVar[WaitUntil | None] = ContextVar("workers_wait_until", default=None)
+_fetcher: ContextVar[Fetcher | None] = ContextVar("workers_fetcher", default=None)
 
 
 def bind_environment(env: object) -> Token[Any]:
@@ -22,6 +26,16 @@ def bind_environment(env: object) -> Token[Any]:
 def bind_wait_until(take: WaitUntil | None) -> Token[WaitUntil | None]:
     """Make `take` receive what is given to `wait_until`, in this context and in the tasks it starts. For hosts."""
     return _wait_until.set(take)
+
+
+def bind_fetcher(fetcher: Fetcher | None) -> Token[Fetcher | None]:
+    """Make `fetcher` answer every `fetch`, in this context and in the tasks it starts; None is the network."""
+    return _fetcher.set(fetcher)
+
+
+def current_fetcher() -> Fetcher | None:
+    """What answers `fetch` here, or None for the network."""
+    return _fetcher.get()
 
 
 def current_environment() -> Any:  # noqa: ANN401 - bindings have no common type
@@ -37,7 +51,7 @@ def wait_until(awaitable: Awaitable[Any]) -> None:
         if close is not None:
             close()  # or Python warns about a coroutine that was never awaited, and hides the reason
         raise RuntimeError("wait_until works only while a worker or an object handles an event")
-    if not isinstance(awaitable, Awaitable):
+    if not isinstance(cast("object", awaitable), Awaitable):
         raise TypeError(f"wait_until takes a coroutine or another awaitable, got {type(awaitable).__name__}")
     take(awaitable)
 
@@ -69,7 +83,10 @@ class _Patched:
 
 
 @contextmanager
-def patch_env(d: Mapping[str, Any] | Sequence[tuple[str, Any]] | None = None, **kwds: Any) -> Iterator[None]:
+def patch_env(
+    d: Mapping[str, Any] | Sequence[tuple[str, Any]] | None = None,
+    **kwds: Any,  # noqa: ANN401 - bindings have no common type
+) -> Generator[None]:
     """Replace bindings of `workers.env` for the length of a `with` block."""
     token = _environment.set(_Patched(_environment.get(), {**dict(d or {}), **kwds}))
     try:

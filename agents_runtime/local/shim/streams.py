@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from dataclasses import dataclass
+from typing import cast
 
 MAX_BUFFERED_BYTES = 128 * 1024 * 1024
 """What a stream may grow to when it is read as a whole: the memory of a worker on the platform."""
@@ -228,5 +229,5 @@ def _as_bytes(chunk: object) -> bytes:
     if isinstance(chunk, str):
         return chunk.encode()
     if isinstance(chunk, bytearray | memoryview):
-        return bytes(chunk)
+        return bytes(cast("memoryview", chunk))
     raise TypeError(f"a stream yields bytes or str, got {type(chunk).__name__}")
