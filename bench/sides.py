@@ -1,0 +1,81 @@
+"""The two sides of every comparison, each started on an empty store: npm `agents` on workerd, and our local host."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.process import Server
+
+HERE = Path(__file__).resolve().parent
+_ports = itertools.count(18_800)
+
+
+class Side(ABC):
+    """How to start one of the two. `live=True` keeps idle agents in memory."""
+
+    name: str
+
+    def __init__(self, lab: Path) -> None:
+        self.lab = lab
+        self.log = lab / f"{self.name}.log"
+
+    @abstractmethod
+    def launch(self, *, live: bool = False) -> Server:
+        """Start on an empty store, without waiting for the port."""
+
+    @contextmanager
+    def running(self, *, live: bool = False) -> Iterator[Server]:
+        """A started server whose first agent has answered."""
+        server = self.launch(live=live)
+        try:
+            server.wait_until_open()
+            server.get("/agents/counter/first")
+            yield server
+        finally:
+            server.stop()
+
+    def _empty(self, name: str) -> Path:
+        folder = self.lab / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+
+class JavaScript(Side):
+    """npm `agents` bundled with esbuild, served by workerd itself: no proxy in front."""
+
+    name = "js"
+
+    def launch(self, *, live: bool = False) -> Server:
+        """Start workerd; `live` sets its own `preventEviction`."""
+        port = next(_ports)
+        self._empty("js/do-storage")
+        config = (HERE / "js/config.capnp").read_text().replace("127.0.0.1:18787", f"127.0.0.1:{port}")
+        if live:
+            config = config.replace("enableSql = true", "enableSql = true, preventEviction = true")
+        (self.lab / "js/run.capnp").write_text(config)
+        machine = {"aarch64": "arm64"}.get(os.uname().machine, "64")
+        workerd = self.lab / f"js/node_modules/@cloudflare/workerd-linux-{machine}/bin/workerd"
+        return Server([str(workerd), "serve", "run.capnp"], port, self.lab / "js", self.log)
+
+
+class Python(Side):
+    """`agents-runtime serve` with its production settings: one sync of the disk before each reply."""
+
+    name = "python"
+
+    def launch(self, *, live: bool = False) -> Server:
+        """Start the local host; `live` keeps idle agents for an hour."""
+        port = next(_ports)
+        data = self._empty("python-data")
+        command = [sys.executable, "-m", "agents_runtime.local.cli", "serve", "--port", str(port), "--data", str(data)]
+        if live:
+            command += ["--hibernate-after", "3600"]
+        return Server(command, port, HERE / "worker", self.log)
