@@ -83,13 +83,17 @@ class Host:
 
     # Set-up
 
-    def bind(self, cls: type, binding: str | None = None) -> LocalNamespace:
-        """Make a Durable Object class reachable as `env.<binding>`; data is kept under the class's name."""
-        known = self._classes.get(cls.__name__)
+    def bind(self, cls: type, binding: str | None = None, *, key: str | None = None) -> LocalNamespace:
+        """Make a Durable Object class reachable as `env.<binding>`.
+
+        Ids and data belong to `key`, by default the name of the class; a renamed class keeps its first key.
+        """
+        key = key or cls.__name__
+        known = self._classes.get(key)
         if known is not None and known is not cls:
-            raise UsageError(f"two classes are named {cls.__name__}: rename one, since data is kept by class name")
-        self._classes[cls.__name__] = cls
-        namespace = LocalNamespace(self, cls)
+            raise UsageError(f"two classes are named {key}: rename one, since data is kept by class name")
+        self._classes[key] = cls
+        namespace = LocalNamespace(self, cls, key)
         self.env.define(binding or cls.__name__, namespace)
         return namespace
 
@@ -171,7 +175,7 @@ class Host:
 
     def ids(self, cls: type | str) -> list[LocalId]:
         """Objects of a class that have stored something or are live, by id."""
-        name = cls if isinstance(cls, str) else cls.__name__
+        name = cls if isinstance(cls, str) else self._key_of(cls)
         found = {object_id: object_id for object_id in self.store.ids(name)}
         found.update((actor.id, actor.id) for actor in self._actors.values() if actor.id.class_name == name)
         return sorted(found.values(), key=lambda object_id: object_id.hex)
@@ -269,6 +273,9 @@ class Host:
     def report(self, actor: Actor, event: str, error: BaseException) -> None:
         """Pass an exception nobody else will see to `on_error`."""
         self.on_error(actor, event, error)
+
+    def _key_of(self, cls: type) -> str:
+        return next((key for key, known in self._classes.items() if known is cls), cls.__name__)
 
     def _fire_alarm(self, object_id: LocalId) -> None:
         self.start_task(self.actor(object_id).fire_alarm())

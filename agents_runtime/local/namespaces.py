@@ -20,7 +20,10 @@ RESERVED_METHODS = frozenset({"alarm", "webSocketMessage", "webSocketClose", "we
 
 
 class LocalId:
-    """A Durable Object id: 64 hex digits, derived from class and name, or random."""
+    """A Durable Object id: 64 hex digits, derived from class and name, or random.
+
+    `class_name` is the key of the class: its name, or the first one of a class that was renamed.
+    """
 
     __slots__ = ("class_name", "hex", "jurisdiction", "name")
 
@@ -82,9 +85,10 @@ def _sign(class_name: str, body: bytes) -> str:
 class LocalNamespace:
     """A Durable Object binding."""
 
-    def __init__(self, host: Host, cls: type, jurisdiction: str | None = None) -> None:
+    def __init__(self, host: Host, cls: type, key: str, jurisdiction: str | None = None) -> None:
         self._host = host
         self._cls = cls
+        self._key = key
         self._jurisdiction = jurisdiction
 
     @property
@@ -93,16 +97,16 @@ class LocalNamespace:
         return self._cls
 
     def idFromName(self, name: str) -> LocalId:  # noqa: N802 - platform spelling
-        return id_from_name(self._cls.__name__, name, self._jurisdiction)
+        return id_from_name(self._key, name, self._jurisdiction)
 
     def idFromString(self, text: str) -> LocalId:  # noqa: N802 - platform spelling
-        return id_from_string(self._cls.__name__, text)
+        return id_from_string(self._key, text)
 
     def newUniqueId(self, options: Any = None) -> LocalId:  # noqa: N802 - platform spelling
-        return id_from_bytes(self._cls.__name__, self._host.entropy.random_bytes(16), self._jurisdiction)
+        return id_from_bytes(self._key, self._host.entropy.random_bytes(16), self._jurisdiction)
 
     def get(self, object_id: LocalId, options: Any = None) -> LocalStub:
-        if not isinstance(object_id, LocalId) or object_id.class_name != self._cls.__name__:
+        if not isinstance(object_id, LocalId) or object_id.class_name != self._key:
             raise JsException("TypeError", f"{object_id!r} is not the id of a {self._cls.__name__}.")
         return LocalStub(self._host, object_id)
 
@@ -111,7 +115,7 @@ class LocalNamespace:
 
     def jurisdiction(self, jurisdiction: str) -> LocalNamespace:
         """The same binding, with ids of their own for a jurisdiction."""
-        return LocalNamespace(self._host, self._cls, jurisdiction)
+        return LocalNamespace(self._host, self._cls, self._key, jurisdiction)
 
 
 class LocalStub:
