@@ -75,6 +75,6 @@ def import_from_javascript(module_name: str) -> NoReturn:
 
 def install() -> ModuleType:
     """Make `import workers` give this module, also when the SDK is installed beside it. Repeating is harmless."""
-    from agents_runtime.local.shim.install import install
+    from agents_runtime.local.shim.installing import install
 
     return install()

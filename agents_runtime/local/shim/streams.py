@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    import asyncio
 
 MAX_BUFFERED_BYTES = 128 * 1024 * 1024
 """What a stream may grow to when it is read as a whole: the memory of a worker on the platform."""
@@ -87,6 +89,8 @@ class ReadableStream:
 
     def tee(self) -> tuple[ReadableStream, ReadableStream]:
         """Two streams with the same content. What one has read and the other has not is kept in memory."""
+        import asyncio
+
         self.lock()
         turn = asyncio.Lock()
         one, two = _Branch(self, turn), _Branch(self, turn)
