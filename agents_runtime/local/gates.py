@@ -38,8 +38,11 @@ class OutputGate:
         self.is_dirty = False
 
     def mark_dirty(self) -> None:
-        """Note a write; the commit follows when the callbacks of this event-loop turn have run."""
-        if self.is_dirty:
+        """Note a write; the commit follows when the callbacks of this event-loop turn have run.
+
+        Also called when a transaction that spanned turns has ended.
+        """
+        if self._is_scheduled:
             return
         self.is_dirty = True
         try:
@@ -79,7 +82,7 @@ class OutputGate:
             self._committer.commit_failed(error)
             return
         if not done:
-            return  # whoever holds the transaction open calls again when it ends
+            return  # `mark_dirty` is called again when the transaction ends
         self.is_dirty = False
         effects, self._effects = self._effects, []
         waiters, self._waiters = self._waiters, []

@@ -6,18 +6,24 @@ store outlives hosts: a restart in a test opens a new host on the same `MemorySt
 
 from __future__ import annotations
 
+import logging
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from agents_runtime.errors import StorageError
+from agents_runtime.local.alarms import ALARM_KEY
 from agents_runtime.local.namespaces import LocalId
 from agents_runtime.local.options import Durability
 from agents_runtime.local.storage.database import Database, Faults
 
 if TYPE_CHECKING:
     from agents_runtime.local.alarms import AlarmIndex
+
+logger = logging.getLogger("agents_runtime.local")
 
 Address = tuple[str, str]
 """Class name and id in hex."""
@@ -49,6 +55,8 @@ class DiskStore:
         self._faults = faults
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            self._session = Session(folder / "session")
+            self._is_list_complete = self._session.begin()
             self.alarms = AlarmFile(folder / "alarms.sqlite")
         except (OSError, sqlite3.Error) as error:
             raise StorageError(f"{folder} cannot be used as the data folder: {error}") from error
@@ -58,18 +66,37 @@ class DiskStore:
 
     def ids(self, class_name: str) -> Iterator[LocalId]:
         for path in sorted(self._folder.glob(f"{class_name}/??/*.sqlite")):
-            database = self.open((class_name, path.stem), _nothing)
-            try:
+            with self._looking_at((class_name, path.stem)) as database:
                 name = database.get_meta("name")
-            finally:
-                database.close()
             yield LocalId(class_name, path.stem, None if name is None else str(name))
 
     def list_alarms(self) -> list[tuple[LocalId, int]]:
-        return self.alarms.all()
+        return self.alarms.all() if self._is_list_complete else list(self._find_alarms())
+
+    def _find_alarms(self) -> Iterator[tuple[LocalId, int]]:
+        """Ask every database, after a loss of power may have cost the list its last changes."""
+        for path in sorted(self._folder.glob("*/??/*.sqlite")):
+            class_name = path.parent.parent.name
+            try:
+                with self._looking_at((class_name, path.stem)) as database:
+                    name, when_ms = database.get_meta("name"), database.get_meta(ALARM_KEY)
+            except StorageError as error:
+                logger.warning("no alarm can be read: %s", error)
+                continue
+            if when_ms is not None:
+                yield LocalId(class_name, path.stem, None if name is None else str(name)), int(when_ms)
 
     def close(self) -> None:
         self.alarms.close()
+        self._session.end()
+
+    @contextmanager
+    def _looking_at(self, address: Address) -> Iterator[Database]:
+        database = self.open(address, _nothing)
+        try:
+            yield database
+        finally:
+            database.close()
 
     def _path(self, address: Address) -> Path:
         class_name, hex_id = address
@@ -155,7 +182,42 @@ class AlarmFile:
         return [(LocalId(class_name, hex_id, name), when_ms) for class_name, hex_id, name, when_ms in rows]
 
     def close(self) -> None:
+        """Write everything to the file for good."""
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
+
+
+class Session:
+    """A file that tells whether the folder was left in order, or at least the machine has not stopped since."""
+
+    CLEAN = "clean"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def begin(self) -> bool:
+        """Note that the folder is in use. False: the machine went down while it was used before."""
+        boot = _boot_id()
+        former = self._path.read_text() if self._path.exists() else self.CLEAN
+        self._write(boot)
+        return former == self.CLEAN or (former == boot != "")
+
+    def end(self) -> None:
+        """Note that everything is on disk."""
+        self._write(self.CLEAN)
+
+    def _write(self, text: str) -> None:
+        with self._path.open("w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _boot_id() -> str:
+    """Changes when the machine starts; empty where the system does not tell."""
+    source = Path("/proc/sys/kernel/random/boot_id")
+    return source.read_text().strip() if source.exists() else ""
 
 
 def _nothing() -> None:

@@ -84,7 +84,8 @@ async def test_a_transaction_that_spans_turns_delays_the_commit() -> None:
     await asyncio.sleep(0.01)
     assert sent == []
     committer.is_held = False
-    gate.flush()
+    gate.mark_dirty()
+    await gate.committed()
     assert (sent, committer.commits) == ([1], 1)
 
 
