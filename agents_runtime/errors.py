@@ -6,7 +6,10 @@
     |- UsageError              the call is wrong: change the calling code
     |- PeerError               the client or remote caller is wrong: nothing to change here
     |- StorageError            SQLite refused or failed
-    |  `- SqlError             .query
+    |  |- SqlError             .query
+    |  |- CorruptDatabase      .file: restore it from a backup
+    |  |- DatabaseUnavailable  .file: the machine refuses it
+    |  `- DiskFull             .file: free some space
     |- RemoteError             the other object, server or worker failed
     `- RetryableError          try again (.retry_after_ms)
     Evicted(BaseException)     this object's memory is being dropped; `except Exception` must not swallow it
@@ -98,6 +101,51 @@ class SqlError(StorageError):
     def __init__(self, query: str, cause: BaseException) -> None:
         self.query = query
         super().__init__(f"SQL query failed: {cause}")
+
+
+class CorruptDatabase(StorageError):
+    """Raised when an object's file is not a database or is damaged. Other objects are not affected.
+
+    Attributes:
+        file: the damaged file, as text.
+    """
+
+    code = "corrupt_database"
+
+    def __init__(self, file: object, cause: BaseException) -> None:
+        self.file = str(file)
+        super().__init__(f"{self.file} is damaged ({cause}): restore it from a backup, or move it away to start empty")
+
+
+class DatabaseUnavailable(StorageError):
+    """Raised when the machine does not let an object's file be opened, read or written.
+
+    Attributes:
+        file: the file concerned, as text.
+    """
+
+    code = "database_unavailable"
+
+    def __init__(self, file: object, cause: BaseException) -> None:
+        self.file = str(file)
+        super().__init__(
+            f"{self.file} cannot be used ({cause}): check that its folder exists and is writable, that no other "
+            "program locks it, and that the process may open more files"
+        )
+
+
+class DiskFull(StorageError):
+    """Raised when there is no room to write an object's file. The writes of this turn are not kept.
+
+    Attributes:
+        file: the file concerned, as text.
+    """
+
+    code = "disk_full"
+
+    def __init__(self, file: object) -> None:
+        self.file = str(file)
+        super().__init__(f"no room to write {self.file}: free some space on its disk; nothing of this turn was kept")
 
 
 class RemoteError(AgentError):

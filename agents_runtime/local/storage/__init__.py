@@ -1,0 +1,1 @@
+"""One object's storage: SQLite in a file or in memory, as strict as on Workers."""

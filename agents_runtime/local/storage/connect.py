@@ -1,0 +1,56 @@
+"""Opens the SQLite connection behind a database, and tidies its file. Knows nothing of turns or transactions."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from agents_runtime.errors import CorruptDatabase
+from agents_runtime.local.storage.template import SCHEMA
+
+LOCK_WAIT_S = 1.0
+"""How long to wait for another program that holds a lock on the file; the event loop waits too."""
+
+
+def connect_file(path: Path, synchronous: str) -> sqlite3.Connection:
+    """Open an existing file and read enough of it to know that it is one of ours.
+
+    Raises:
+        CorruptDatabase: it is a database, but without the host's tables.
+        sqlite3.Error: SQLite cannot read it.
+    """
+    connection = sqlite3.connect(path, timeout=LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("SELECT 1 FROM _cf_METADATA, _cf_KV LIMIT 1").fetchall()
+    except sqlite3.Error as error:
+        connection.close()
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR:
+            raise CorruptDatabase(path, error) from error
+        raise
+    return connection
+
+
+def connect_memory() -> sqlite3.Connection:
+    """Open a private in-memory database with the host's tables."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA foreign_keys = ON")
+    for statement in SCHEMA:
+        connection.execute(statement)
+    return connection
+
+
+def give_back_space(connection: sqlite3.Connection) -> None:
+    """Shrink the file after everything was dropped. A failure is harmless: the space is used again later."""
+    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 1)
+    try:
+        connection.execute("VACUUM")
+    except sqlite3.Error:
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+
+
+def delete_files(path: Path) -> None:
+    """Delete a database file and the ones SQLite keeps beside it."""
+    for suffix in ("", "-wal", "-shm", ".new"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -1,0 +1,394 @@
+"""One object's SQLite database: opened on first use, one transaction per event-loop turn, closed when idle.
+
+Knows nothing of events or gates. It says when a transaction begins (`on_dirty`); whoever owns it commits.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, Protocol, TypeVar
+from weakref import WeakSet
+
+from agents_runtime.errors import InternalError, StorageError
+from agents_runtime.local.storage.connect import connect_file, connect_memory, delete_files, give_back_space
+from agents_runtime.local.storage.emptying import drop_everything
+from agents_runtime.local.storage.failures import machine_failure
+from agents_runtime.local.storage.guard import Guard
+from agents_runtime.local.storage.template import ensure_file, sync_file
+
+T = TypeVar("T")
+
+SqlParameter = str | int | float | bytes | memoryview | None
+SqlRow = tuple["str | int | float | bytes | None", ...]
+Durability = Literal["power", "process"]
+
+_GET_META = "SELECT value FROM _cf_METADATA WHERE key = ?"
+_MEMORY = "the in-memory database"
+
+
+class Faults(Protocol):
+    """Failure injection. Each hook may raise anything; a `sqlite3.Error` or `OSError` acts as if SQLite had failed."""
+
+    def before_write(self) -> None:
+        """Called before each write statement."""
+
+    def before_commit(self) -> None:
+        """Called before the turn's commit."""
+
+    def after_commit(self) -> None:
+        """Called when the turn is durable, before anyone is told."""
+
+
+class Database:
+    """The database of one life of an object.
+
+    Nothing is opened before the first use, and `close` gives back all descriptors and memory until the next. A write
+    begins the turn's transaction and calls `on_dirty`, once. The in-memory form (no path) keeps its data until
+    `destroy`; `next_life` hands it to the object's next life.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        durability: Durability = "power",
+        on_dirty: Callable[[], None],
+        faults: Faults | None = None,
+    ) -> None:
+        self.is_dirty = False
+        """Whether a transaction is open."""
+        self.guard = Guard()
+        self._path = path
+        self._durability = durability
+        self._on_dirty = on_dirty
+        self._faults = faults
+        self._connection: sqlite3.Connection | None = None
+        self._kept: sqlite3.Connection | None = None
+        self._unsynced: list[Path] = []
+        self._cursors: WeakSet[sqlite3.Cursor] = WeakSet()
+        self._savepoints = 0
+        self._holds = 0
+        self._failure: StorageError | None = None
+        self._retired: BaseException | None = None
+        self._is_emptied = False
+
+    # Opening and closing
+
+    @property
+    def file(self) -> str:
+        """What an error calls this database."""
+        return str(self._path) if self._path is not None else _MEMORY
+
+    @property
+    def is_open(self) -> bool:
+        """Whether descriptors and memory are held right now."""
+        return self._connection is not None
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The open connection.
+
+        Raises:
+            StorageError: the file cannot be opened or is damaged.
+            BaseException: what `retire` was given, after it.
+        """
+        return self._connection or self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._retired is not None:
+            raise self._retired
+        if self._kept is not None:
+            connection, self._kept = self._kept, None
+        else:
+            connection = self._connect()
+            self.guard.apply(connection)
+        self._connection = connection
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._path is None:
+            return connect_memory()
+        try:
+            self._unsynced = ensure_file(self._path)
+            return connect_file(self._path, "FULL" if self._durability == "power" else "NORMAL")
+        except (sqlite3.Error, OSError) as error:
+            raise self.failure_of(error) from error
+
+    def close(self) -> None:
+        """Give back the descriptors and memory. The next use opens the database again.
+
+        Raises:
+            InternalError: a transaction is open; commit or roll back first.
+        """
+        if self.is_dirty:
+            raise InternalError("a database was closed with uncommitted writes")
+        connection = self._connection
+        if connection is None:
+            return
+        self._connection = None
+        for cursor in tuple(self._cursors):
+            cursor.close()
+        self._cursors.clear()
+        if self._path is None:
+            self._kept = connection
+            return
+        if self._is_emptied:
+            self._is_emptied = False
+            give_back_space(connection)
+        connection.close()
+
+    def retire(self, reason: BaseException) -> None:
+        """End this life: roll back, close, and raise `reason` at every later use. Does not raise itself."""
+        self._retired = reason
+        self._holds = 0
+        self.rollback()
+        self.close()
+
+    def next_life(self, on_dirty: Callable[[], None]) -> Database:
+        """The same in-memory data for the object's next life; this handle must be retired or unused by then."""
+        heir = Database(None, on_dirty=on_dirty, faults=self._faults)
+        heir._kept = self._connection or self._kept
+        if heir._kept is not None:
+            heir._kept.set_authorizer(heir.guard.authorize)
+        self._connection = self._kept = None
+        return heir
+
+    def destroy(self) -> None:
+        """Delete the data for good: the file and what belongs to it, or the memory."""
+        self.rollback()
+        self.close()
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+        if self._path is not None:
+            delete_files(self._path)
+
+    # The host's own statements
+
+    def read(self, query: str, params: Sequence[SqlParameter] = ()) -> list[SqlRow]:
+        """Run a reading statement of the host itself and return its rows as SQLite has them."""
+        try:
+            return self.connection.execute(query, params).fetchall()
+        except sqlite3.Error as error:
+            raise self.failure_of(error) from error
+
+    def write(self, query: str, params: Sequence[SqlParameter] = ()) -> None:
+        """Run a writing statement of the host itself, in the turn's transaction."""
+        self.begin_write()
+        try:
+            self.connection.execute(query, params)
+        except sqlite3.Error as error:
+            raise self.note_failure(error) or self.failure_of(error) from error
+
+    def get_meta(self, key: str) -> str | int | None:
+        """Read a value the host keeps about the object; None when there is none."""
+        rows = self.read(_GET_META, (key,))
+        return _meta_value(rows[0]) if rows else None
+
+    def put_meta(self, key: str, value: str | int) -> None:
+        """Keep a value about the object, in the turn's transaction."""
+        self.write("INSERT OR REPLACE INTO _cf_METADATA VALUES (?, ?)", (key, value))
+
+    def delete_meta(self, key: str) -> None:
+        """Forget a value about the object, in the turn's transaction."""
+        self.write("DELETE FROM _cf_METADATA WHERE key = ?", (key,))
+
+    def peek_meta(self, key: str) -> str | int | None:
+        """Like `get_meta`, for an in-memory database even after `retire`; None when nothing was ever stored."""
+        connection = self._connection or self._kept
+        if connection is None:
+            return None
+        row: SqlRow | None = connection.execute(_GET_META, (key,)).fetchone()
+        return None if row is None else _meta_value(row)
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the data; pages that are free for reuse do not count."""
+        pages, free, size = self.read(
+            "SELECT p.page_count, f.freelist_count, s.page_size"
+            " FROM pragma_page_count AS p, pragma_freelist_count AS f, pragma_page_size AS s"
+        )[0]
+        return (int(pages or 0) - int(free or 0)) * int(size or 0)
+
+    def destroy_contents(self) -> None:
+        """Drop every table, index, view and trigger of the user, all keys and the alarm, in the turn's transaction."""
+        self.begin_write()
+        self.close_cursors()
+        try:
+            drop_everything(self.connection)
+        except sqlite3.Error as error:
+            raise self.note_failure(error) or self.failure_of(error) from error
+        self._is_emptied = True
+
+    # The turn's transaction
+
+    def begin(self) -> None:
+        """Begin the turn's transaction unless it is open, and tell the owner."""
+        if self.is_dirty:
+            if self._failure is not None:
+                raise self._failure
+            return
+        connection = self.connection
+        self._on_dirty()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise self.failure_of(error) from error
+        self.is_dirty = True
+
+    def begin_write(self) -> None:
+        """Begin the turn's transaction for one write statement: `begin`, then the injected fault if there is one."""
+        if not self.is_dirty or self._failure is not None:
+            self.begin()
+        if self._faults is not None:
+            try:
+                self._faults.before_write()
+            except (sqlite3.Error, OSError) as error:
+                raise self.failure_of(error) from error
+
+    @property
+    def is_held(self) -> bool:
+        """Whether an async transaction keeps the turn open: `commit` must wait. `on_dirty` is called when it ends."""
+        return self._holds > 0
+
+    def commit(self) -> None:
+        """Make the turn's writes durable. Without any, or while `is_held`, do nothing.
+
+        Raises:
+            StorageError: the disk refused, or an earlier failure undid the turn. Roll back and drop the object:
+                what its memory believes is not stored.
+        """
+        if not self.is_dirty or self._holds:
+            return
+        if self._failure is not None:
+            raise self._failure
+        try:
+            if self._faults is not None:
+                self._faults.before_commit()
+            if self._unsynced:
+                self._sync_new_file()
+            self.connection.execute("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            raise self.failure_of(error) from error
+        self.is_dirty = False
+        if self._faults is not None:
+            self._faults.after_commit()
+
+    def rollback(self) -> None:
+        """Undo the turn's writes and forget its failure. Never raises."""
+        self._failure = None
+        self._savepoints = 0
+        if not self.is_dirty:
+            return
+        self.is_dirty = False
+        self._is_emptied = False
+        connection = self._connection
+        if connection is None or not connection.in_transaction:
+            return
+        self.close_cursors()
+        try:
+            connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._connection = None
+            connection.close()
+
+    def transaction(self, work: Callable[[], T]) -> T:
+        """Run `work` atomically inside the turn: an exception undoes its writes and is raised again. Nests."""
+        mark = self.savepoint()
+        try:
+            result = work()
+        except BaseException:
+            self.undo_to(mark)
+            raise
+        self.release(mark)
+        return result
+
+    def savepoint(self) -> int:
+        """Mark a point in the turn to return to; undo or release it later, innermost first."""
+        self.begin()
+        self._savepoints += 1
+        self._run_control(f"SAVEPOINT _cf_{self._savepoints}")
+        return self._savepoints
+
+    def release(self, mark: int) -> None:
+        """Keep what was written since the mark, as part of the turn.
+
+        Raises:
+            StorageError: a failure since then undid the whole turn.
+        """
+        if self._failure is not None:
+            raise self._failure
+        self._savepoints = mark - 1
+        self._run_control(f"RELEASE _cf_{mark}")
+
+    def undo_to(self, mark: int) -> None:
+        """Undo what was written since the mark."""
+        connection = self._connection
+        if self._savepoints < mark or connection is None or not connection.in_transaction:
+            return
+        self._savepoints = mark - 1
+        self._run_control(f"ROLLBACK TO _cf_{mark}")
+        self._run_control(f"RELEASE _cf_{mark}")
+
+    @property
+    def has_savepoint(self) -> bool:
+        """Whether a transaction of the user is running inside the turn."""
+        return self._savepoints > 0
+
+    def hold(self) -> None:
+        """Keep the turn's transaction open until `unhold`, over any number of event-loop turns."""
+        self._holds += 1
+
+    def unhold(self) -> None:
+        """Undo one `hold`; after the last, the owner is told to commit."""
+        if self._holds:
+            self._holds -= 1
+            if not self._holds and self.is_dirty:
+                self._on_dirty()
+
+    # What the layers above share
+
+    def watch(self, cursor: sqlite3.Cursor) -> None:
+        """Remember a cursor that still has rows, so that closing the database is not kept waiting by it."""
+        self._cursors.add(cursor)
+
+    def close_cursors(self) -> None:
+        """End the cursors that still have rows: their statements would stand in the way."""
+        for cursor in tuple(self._cursors):
+            cursor.close()
+        self._cursors.clear()
+
+    def failure_of(self, error: sqlite3.Error | OSError) -> StorageError:
+        """The library's error for a failure of a statement that is not the user's."""
+        return machine_failure(self.file, error) or StorageError(f"{self.file}: {error}")
+
+    def note_failure(self, error: sqlite3.Error) -> StorageError | None:
+        """The machine's fault behind a failed statement, or None when the statement itself is wrong.
+
+        A full disk and the like make SQLite undo the whole transaction; the turn must not be committed after that.
+        """
+        failure = machine_failure(self.file, error)
+        if self.is_dirty and self._connection is not None and not self._connection.in_transaction:
+            self._failure = failure = failure or StorageError(
+                f"{self.file}: the writes of this turn were undone by {error}; ON CONFLICT ROLLBACK and "
+                "RAISE(ROLLBACK) end the turn, use ABORT or FAIL instead"
+            )
+        return failure
+
+    def _run_control(self, statement: str) -> None:
+        try:
+            self.connection.execute(statement)
+        except sqlite3.Error as error:
+            raise self.note_failure(error) or self.failure_of(error) from error
+
+    def _sync_new_file(self) -> None:
+        if self._path is not None and self._durability == "power":
+            sync_file(self._path, self._unsynced)
+        self._unsynced = []
+
+
+def _meta_value(row: SqlRow) -> str | int | None:
+    value = row[0]
+    return value if isinstance(value, str | int) else None
