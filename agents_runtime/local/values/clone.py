@@ -38,7 +38,7 @@ def clone(value: object) -> JsValue:
     kind = type(value)
     if kind is str or value is None or kind is bool:
         return value
-    if kind is int:
+    if type(value) is int:
         return value if -MAX_NUMBER <= value <= MAX_NUMBER else JsBigInt(value)
     copier = _COPIERS.get(kind)
     return copier(value) if copier is not None else _clone_other(value)

@@ -11,7 +11,6 @@ from datetime import datetime
 
 from agents_runtime.local.values.types import (
     MAX_NUMBER,
-    JsValue,
     data_clone_error,
     epoch_ms,
     property_name,
