@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import time
-
 from agents_runtime import Agent, callable, route_agent_request
 from workers import Response, WorkerEntrypoint
 
-HISTORY_LENGTH = 30
-
 
 class Counter(Agent):
-    """One number, the last changes to it, and how many people are looking."""
+    """One number and the last changes to it. What `change` sets is stored and sent before its caller is answered."""
 
     initial_state = {"count": 0, "history": []}
 
     @callable
     def change(self, by: int, who: str) -> int:
-        """Add `by` to the count; the state reaches every open page before this call is answered."""
         count = self.state["count"] + by
-        entry = {"who": who[:24], "by": by, "count": count, "at": int(time.time() * 1000)}
-        self.set_state({"count": count, "history": [entry, *self.state["history"]][:HISTORY_LENGTH]})
+        change = {"who": who[:24], "by": by, "count": count}
+        history = [change, *self.state["history"]][:30]
+        self.set_state({"count": count, "history": history})
         return count
 
     def on_connect(self, connection, ctx):
