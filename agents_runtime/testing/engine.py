@@ -1,0 +1,166 @@
+"""The host under a test runtime: what is bound to it, its start on the test's loop, its end and its restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from agents_runtime.errors import UsageError
+from agents_runtime.local.entropy import SeededEntropy
+from agents_runtime.local.environment import Env
+from agents_runtime.local.host import Host
+from agents_runtime.local.namespaces import LocalNamespace
+from agents_runtime.local.shim import install
+from agents_runtime.local.store import MemoryStore
+from agents_runtime.testing.faults import FaultPlan
+from agents_runtime.testing.reports import ObjectError
+
+if TYPE_CHECKING:
+    from agents_runtime.local.actor import Actor
+    from agents_runtime.local.project import Project
+    from agents_runtime.local.shim.request import Request
+    from agents_runtime.local.shim.response import FetchResponse
+    from agents_runtime.testing.options import RuntimeOptions
+
+STOP_GRACE_S = 1.0
+"""Real seconds that events get to finish when a host is stopped in good order."""
+
+
+class Engine:
+    """One worker whose host can be stopped and started again on the same storage."""
+
+    def __init__(self, options: RuntimeOptions) -> None:
+        self.options = options
+        self.errors: list[ObjectError] = []
+        self.faults = FaultPlan()
+        self.clock = options.clock()
+        self.classes: dict[str, type] = {}
+        self._entropy = SeededEntropy(options.seed)
+        self._memory = None if options.data else MemoryStore(self.faults)
+        self._setup: list[Callable[[Host], object]] = [lambda host: host.set_entrypoint(_route)]
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_closed = False
+        self.host = self._make_host(options.env)
+
+    # What runs here
+
+    def set_up(self, step: Callable[[Host], object]) -> None:
+        """Do something to this host, and to each that takes its place after a restart."""
+        step(self.host)
+        self._setup.append(step)
+
+    def bind(self, cls: type, binding: str | None) -> None:
+        """Bind a Durable Object class."""
+        self.set_up(lambda host: host.bind(cls, binding))
+        self.classes[cls.__name__] = cls
+
+    def adopt(self, project: Project) -> None:
+        """Bind what a project has."""
+        self.set_up(project.bind)
+        self.classes.update((cls.__name__, cls) for cls in project.classes.values())
+
+    def copy_set_up(self, other: Engine) -> None:
+        """Bind what another engine has."""
+        for step in other._setup:
+            self.set_up(step)
+        self.classes.update(other.classes)
+
+    def namespace_of(self, cls: type) -> tuple[str, LocalNamespace]:
+        """The binding of a class and its name. A class not seen before is bound under its own name."""
+        known = self.classes.get(cls.__name__)
+        if known is None or not _is_same_class(known, cls):
+            self.bind(cls, None)
+            known = cls
+        for name, namespace in self.host.env.agents_namespaces.items():
+            if namespace.agents_class is known:
+                return name, namespace
+        raise UsageError(f"{cls.__name__} was bound and its binding replaced by another; bind it under its own name")
+
+    # Life
+
+    async def started(self) -> Host:
+        """The running host; started now, on the running loop, if it was not."""
+        if self._is_closed:
+            raise UsageError("this runtime has ended with its test; what an async fixture does after `yield` is too late")
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+            await self.host.start()
+        elif self._loop is not loop:
+            raise UsageError(
+                "this runtime is used on two event loops: run the test and its async fixtures with one plug-in, and do "
+                "not call asyncio.run() in a test that is async already"
+            )
+        return self.host
+
+    async def stop(self, *, crash: bool) -> None:
+        """Stop the host in good order, or as a dying process would."""
+        if crash:
+            for cls in self.classes.values():
+                for object_id in self.host.ids(cls):
+                    self.host.crash(object_id)
+        await self.host.stop(0 if crash else STOP_GRACE_S)
+
+    async def restart(self, *, crash: bool) -> None:
+        """Stop the host and start another on the same storage."""
+        await self.started()
+        await self.stop(crash=crash)
+        self.faults.revive()
+        former = self.host.env
+        kept = {name: value for name, value in vars(former).items() if _is_variable(name, value)}
+        self.host = self._make_host(kept)
+        for step in self._setup:
+            step(self.host)
+        await self.host.start()
+
+    async def close(self) -> None:
+        """End for good."""
+        if not self._is_closed:
+            self._is_closed = True
+            if self._loop is asyncio.get_running_loop():
+                await self.stop(crash=True)
+
+    def _make_host(self, variables: Any) -> Host:
+        install()
+        host = Host(
+            self.options.host_options(),
+            clock=self.clock,
+            entropy=self._entropy,
+            faults=self.faults,
+            store=self._memory,
+        )
+        host.on_error = self._record
+        for name, value in variables.items():
+            host.env.define(name, value)
+        return host
+
+    def _record(self, actor: Actor, event: str, error: BaseException) -> None:
+        self.errors.append(ObjectError(repr(actor), event, error))
+
+
+async def _route(request: Request, env: Env, context: object) -> FetchResponse:
+    """The entrypoint of a worker that defines none: it only routes to agents."""
+    from agents_runtime.local.shim.response import Response
+    from agents_runtime.routing.route import route_agent_request
+
+    return await route_agent_request(request, env) or Response("Not found", status=404)
+
+
+def _is_variable(name: str, value: object) -> bool:
+    return name != "agents_namespaces" and not isinstance(value, LocalNamespace)
+
+
+def _is_same_class(one: type, other: type) -> bool:
+    """Whether two classes are one, or the same source imported under two module names."""
+    if one is other:
+        return True
+    return one.__qualname__ == other.__qualname__ and _file_of(one) == _file_of(other) is not None
+
+
+def _file_of(cls: type) -> str | None:
+    try:
+        return inspect.getsourcefile(cls)
+    except (OSError, TypeError):
+        return None
