@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
 
-from workers import Request, Response, WorkerEntrypoint
-
 from agents_runtime import Agent, callable, route_agent_request
+from workers import Request, Response, WorkerEntrypoint
 
 
 class Counter(Agent):
