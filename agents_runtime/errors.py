@@ -4,7 +4,13 @@
     |- DefinitionError         the class is wrong; raised when it is defined: change the class
     |- ConfigError             the project's files are wrong: change the named file and key
     |- UsageError              the call is wrong: change the calling code
+    |  |- NotJson              .path, .problem
+    |  |- StateTooLarge        .size_bytes, .limit_bytes
+    |  `- NotNamed             the agent was addressed by an id without a name
     |- PeerError               the client or remote caller is wrong: nothing to change here
+    |  |- ReadonlyConnection
+    |  |- RpcError             raised by your callables: its text is always sent
+    |  `- SocketClosed
     |- StorageError            SQLite refused or failed
     |  |- SqlError             .query
     |  |- CorruptDatabase      .file: restore it from a backup
@@ -64,6 +70,53 @@ class UsageError(AgentError, ValueError):
     code = "usage_error"
 
 
+class NotJson(UsageError):
+    """Raised when a value cannot be written as JSON.
+
+    Attributes:
+        path: where the value is, such as `state.players[2]`.
+        problem: what is wrong there, and the remedy.
+    """
+
+    code = "not_json"
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"{path} {problem}")
+
+
+class StateTooLarge(UsageError):
+    """Raised when a state has more bytes of JSON than one database row may hold. The old state stays.
+
+    Attributes:
+        size_bytes: the size of the refused state.
+        limit_bytes: the most that is stored.
+    """
+
+    code = "state_too_large"
+
+    def __init__(self, size_bytes: int, limit_bytes: int) -> None:
+        self.size_bytes = size_bytes
+        self.limit_bytes = limit_bytes
+        super().__init__(
+            f"the state has {size_bytes:,} bytes of JSON and at most {limit_bytes:,} can be stored: keep what grows "
+            "(messages, logs, items) in tables of your own with self.sql(...), and only a summary in the state"
+        )
+
+
+class NotNamed(UsageError):
+    """Raised when an agent is addressed by a unique id, or by a name so long that the platform forgot it."""
+
+    code = "not_named"
+
+    def __init__(self, object_id: str) -> None:
+        super().__init__(
+            f"the object {object_id} has no name: agents are addressed by name (get_agent_by_name, idFromName, or a "
+            "URL), not by newUniqueId, and names have at most 1,024 bytes"
+        )
+
+
 class PeerError(AgentError):
     """Raised when a client or remote caller asked for something it may not have or that does not exist."""
 
@@ -79,6 +132,15 @@ class ReadonlyConnection(PeerError):
         super().__init__("Connection is readonly")
 
 
+class RpcError(PeerError):
+    """Raise it in a `@callable` method to tell the client what is wrong: its text is always sent.
+
+    The texts of other exceptions are sent too, unless the class sets `options = {"redact_errors": True}`.
+    """
+
+    code = "rpc_error"
+
+
 class StorageError(AgentError):
     """Raised when the object's storage refused or failed."""
 
@@ -86,6 +148,7 @@ class StorageError(AgentError):
 
     @property
     def public_message(self) -> str:
+        """Nothing about files or statements."""
         return "Storage error"
 
 

@@ -1,0 +1,134 @@
+"""Capabilities: the parts an agent is made of, and the descriptor that declares them.
+
+A class body of `@capability` methods is the table of contents of an agent. Each part is built once, on first use, from
+what its constructor names, and is a plain attribute from then on. A subclass replaces a part by overriding its method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Generic, TypeVar, overload
+
+from agents_runtime._core.peer import Peer
+
+FrameHandler = Callable[[Peer, dict[str, Any]], Awaitable[None] | None]
+"""Handles a decoded frame: something to wait for, or None when the frame is none of its own after all."""
+
+
+class Capability:
+    """One part of an agent. Override the phases that matter to it; all others cost nothing."""
+
+    def frames(self) -> Mapping[str, FrameHandler]:
+        """Handlers of client frames, by the frame's `type`."""
+        return {}
+
+    def greeting(self) -> Iterable[str]:
+        """Frames for a new connection, in order."""
+        return ()
+
+    async def on_start(self) -> None:
+        """Get ready, before the first event of this life is handled."""
+
+    async def on_request(self, request: object) -> object | None:
+        """Answer an HTTP request, or return None to leave it to the next part and then to the user."""
+
+    def on_disconnect(self, peer: Peer) -> None:
+        """Let go of what belongs to a connection that is gone."""
+
+    async def on_alarm(self, now_ms: int) -> None:
+        """Do what is due."""
+
+    def next_wake_ms(self) -> int | None:
+        """When this part next needs `on_alarm`; None when nothing is pending."""
+
+    async def on_destroy(self) -> None:
+        """Release what lives outside the storage, which is deleted right after."""
+
+
+Part = TypeVar("Part", bound=Capability)
+
+
+class capability(Generic[Part]):
+    """Declare a part of the agent: the method builds it, the attribute is it.
+
+    An eager part (the default) is built when the agent starts, so that its phases run. With `lazy=True` it is built
+    when something first asks for it; its module may then be imported inside the method.
+    """
+
+    def __init__(self, build: Callable[[Any], Part], *, is_lazy: bool = False) -> None:
+        self._build = build
+        self._name = ""
+        self.is_lazy = is_lazy
+        self.__doc__ = build.__doc__
+
+    @classmethod
+    def lazy(cls, build: Callable[[Any], Part]) -> capability[Part]:
+        """Declare a part that is built when something first asks for it."""
+        return capability(build, is_lazy=True)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> capability[Part]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> Part: ...
+    def __get__(self, instance: object | None, owner: type) -> Part | capability[Part]:
+        if instance is None:
+            return self
+        part = instance.__dict__[self._name] = self._build(instance)
+        return part
+
+
+def declared(cls: type) -> dict[str, capability[Any]]:
+    """The capabilities of a class by name, in order of declaration, the base classes' first."""
+    names = dict.fromkeys(
+        name for base in reversed(cls.__mro__) for name, value in vars(base).items() if isinstance(value, capability)
+    )
+    found = {name: getattr(cls, name) for name in names}
+    return {name: value for name, value in found.items() if isinstance(value, capability)}
+
+
+class Parts:
+    """The capabilities of one agent, asked phase by phase in order of declaration."""
+
+    def __init__(self, owner: object, declarations: Mapping[str, capability[Any]]) -> None:
+        self._owner = owner
+        self._declarations = declarations
+        self._phases: dict[str, list[Any]] = {}
+
+    def eager(self) -> list[Capability]:
+        """Every part that is not lazy, or was asked for already; built now where it was not."""
+        built = vars(self._owner)
+        return [
+            getattr(self._owner, name)
+            for name, declaration in self._declarations.items()
+            if not declaration.is_lazy or name in built
+        ]
+
+    def all(self) -> list[Capability]:
+        """Every part, built now where it was not."""
+        return [getattr(self._owner, name) for name in self._declarations]
+
+    def built(self) -> list[Capability]:
+        """Every part that exists."""
+        built = vars(self._owner)
+        return [built[name] for name in self._declarations if name in built]
+
+    def phase(self, name: str) -> list[Any]:
+        """The bound methods of that name, of the parts that override it. Computed once: lazy parts do not count."""
+        methods = self._phases.get(name)
+        if methods is None:
+            default = getattr(Capability, name)
+            methods = self._phases[name] = [
+                getattr(part, name) for part in self.eager() if getattr(type(part), name) is not default
+            ]
+        return methods
+
+    def frames(self) -> dict[str, FrameHandler]:
+        """Every frame handler by frame type; the part declared first keeps a type."""
+        handlers: dict[str, FrameHandler] = {}
+        for part in self.eager():
+            for kind, handler in part.frames().items():
+                handlers.setdefault(kind, handler)
+        return handlers

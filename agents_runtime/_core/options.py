@@ -1,0 +1,89 @@
+"""The `options` of an agent class: merged along the class hierarchy and checked when the class is defined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Literal, cast
+
+from agents_runtime._core.spelling import did_you_mean
+from agents_runtime.errors import DefinitionError
+
+
+@dataclass(frozen=True, slots=True)
+class AgentOptions:
+    """What a class may set in `options`, and the defaults.
+
+    Attributes:
+        send_identity_on_connect: tell a new connection which agent it reached. Without it `ready` of the JS clients
+            never resolves.
+        client_state_writes: whether clients may replace the state. Default "allow", as the JS clients expect.
+        redact_errors: send clients only the texts of `RpcError` and the library's own errors, and a generic text for
+            every other exception. By default the text of any exception raised in a callable is sent.
+        debug: answer failed HTTP requests with the traceback. For development only.
+        max_calls_per_connection: calls one connection may have unanswered; more are refused.
+        cancel_calls_on_disconnect: cancel the unanswered calls of a connection that closes. Streams always are.
+        ping_response: a text and its answer, sent without waking the agent: a heartbeat for clients. By default
+            `("ping", "pong")` where the class has no `on_message`; None turns it off.
+    """
+
+    send_identity_on_connect: bool = True
+    client_state_writes: Literal["allow", "deny"] = "allow"
+    redact_errors: bool = False
+    debug: bool = False
+    max_calls_per_connection: int = 1_000
+    cancel_calls_on_disconnect: bool = False
+    ping_response: tuple[str, str] | None = ("ping", "pong")
+
+
+_FIELDS = {field.name: field for field in fields(AgentOptions)}
+MAX_PING_BYTES = 2_048
+"""The platform's limit for a text that is answered without waking the object."""
+
+
+def resolve_options(cls: type) -> tuple[AgentOptions, frozenset[str]]:
+    """The options of a class, the nearest class winning for each, and the names that were set.
+
+    Raises:
+        DefinitionError: an option is unknown or has a value of the wrong kind.
+    """
+    merged: dict[str, object] = {}
+    for base in reversed(cls.__mro__):
+        given = vars(base).get("options")
+        if given is None:
+            continue
+        if not isinstance(given, Mapping):
+            raise DefinitionError(f"{base.__name__}.options must be a dict of options, not {type(given).__name__}")
+        merged.update(cast("Mapping[str, object]", given))
+    if merged.pop("hibernate", True) is not True:
+        raise DefinitionError(f'{cls.__name__}.options["hibernate"]: agents always hibernate; leave it out')
+    for name, value in merged.items():
+        _check(cls, name, value)
+    if isinstance(merged.get("ping_response"), list):
+        merged["ping_response"] = tuple(cast("list[str]", merged["ping_response"]))
+    return AgentOptions(**merged), frozenset(merged)  # type: ignore[arg-type] # each value was checked above
+
+
+def _check(cls: type, name: str, value: object) -> None:
+    where = f"{cls.__name__}.options[{name!r}]"
+    field = _FIELDS.get(name)
+    if field is None:
+        raise DefinitionError(f"{where}: there is no such option{did_you_mean(name, _FIELDS)}")
+    if isinstance(field.default, bool):
+        if not isinstance(value, bool):
+            raise DefinitionError(f"{where} must be True or False, not {value!r}")
+    elif isinstance(field.default, int):
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise DefinitionError(f"{where} must be a whole number above 0, not {value!r}")
+    elif name == "client_state_writes":
+        if value not in ("allow", "deny"):
+            raise DefinitionError(f'{where} must be "allow" or "deny", not {value!r}')
+    elif value is not None and not _is_pair_of_texts(value):
+        raise DefinitionError(f"{where} must be two texts of at most {MAX_PING_BYTES} bytes, or None; not {value!r}")
+
+
+def _is_pair_of_texts(value: object) -> bool:
+    if not isinstance(value, list | tuple):
+        return False
+    pair = cast("list[object]", value)
+    return len(pair) == 2 and all(isinstance(text, str) and len(text.encode()) <= MAX_PING_BYTES for text in pair)

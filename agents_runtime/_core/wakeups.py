@@ -1,0 +1,65 @@
+"""The one alarm of an object, shared by all its capabilities: armed at the earliest `next_wake_ms` of any.
+
+Invariant: after every event an alarm is armed at or before the earliest pending work. It may be armed earlier (a stale
+or a user's own alarm is left alone); then it fires, nothing is due, and the fold arms it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agents_runtime._platform.ports import Alarm
+
+WakeTimes = Callable[[], Iterable[Callable[[], int | None]]]
+"""Returns the `next_wake_ms` of every part that has one."""
+
+
+class Wakeups:
+    """Folds the wake times of the capabilities into the alarm slot."""
+
+    def __init__(self, alarm: Alarm, wake_times: WakeTimes) -> None:
+        self._alarm = alarm
+        self._wake_times = wake_times
+        self._armed_ms: int | None = None
+        self._is_known = False
+        self._is_disabled = False
+
+    def earliest_ms(self) -> int | None:
+        """When the first of the parts needs a wake; None when none does."""
+        return min((wake for ask in self._wake_times() if (wake := ask()) is not None), default=None)
+
+    def refresh(self) -> None:
+        """Arm the alarm for the earliest work. Cheap when nothing changed; call it after every change."""
+        if self._is_disabled:
+            return
+        wanted_ms = self.earliest_ms()
+        if self._is_known and wanted_ms == self._armed_ms:
+            return
+        if wanted_ms is None:
+            if self._armed_ms is not None:
+                self._alarm.set_ms(None)
+        elif self._is_known or (slot_ms := self._alarm.get_ms()) is None or slot_ms > wanted_ms:
+            self._alarm.set_ms(wanted_ms)
+        self._armed_ms = wanted_ms
+        self._is_known = True
+
+    def fired(self) -> None:
+        """Take note that the alarm went off: the slot is empty, or holds what was set since."""
+        self._is_known = False
+        self._armed_ms = None
+
+    def postpone(self, when_ms: int) -> bool:
+        """Arm for `when_ms` or later if there is pending work at all. False: there is none."""
+        earliest_ms = self.earliest_ms()
+        if earliest_ms is None:
+            return False
+        self._alarm.set_ms(max(earliest_ms, when_ms))
+        self.fired()
+        return True
+
+    def disable(self) -> None:
+        """Clear the alarm and arm none any more: the object is being destroyed."""
+        self._is_disabled = True
+        self._alarm.set_ms(None)
