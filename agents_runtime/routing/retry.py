@@ -21,6 +21,10 @@ _MAX_CAUSES = 8
 _OVERLOADED = "Durable Object is overloaded"
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 @dataclass(frozen=True, slots=True)
 class RoutingRetryEvent:
     """What `on_retry` is told before the wait."""
@@ -58,7 +62,7 @@ class RoutingRetry:
     on_retry: OnRetry | None = None
 
     def __post_init__(self) -> None:
-        if not _is_number(self.max_attempts) or self.max_attempts != int(self.max_attempts) or self.max_attempts < 1:
+        if not _is_number(self.max_attempts) or self.max_attempts % 1 or self.max_attempts < 1:
             raise UsageError(
                 f"routing_retry.max_attempts must be a whole number of at least 1, not {self.max_attempts!r}"
             )
@@ -155,7 +159,3 @@ async def _notify(on_retry: OnRetry | None, event: RoutingRetryEvent) -> None:
             await result
     except Exception:
         _log.exception("on_retry failed; the retry goes on")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
