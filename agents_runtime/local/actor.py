@@ -5,7 +5,6 @@ An `Actor` exists while its object is in memory or has open WebSockets. Its `Lif
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -48,10 +47,9 @@ class Actor:
     def wake(self) -> Life:
         """The object in memory, constructed now if it was not."""
         life = self.life
-        if life is not None:
-            if not self.host.options.evict_before_every_event or not self.evict():
-                self.host.entered(life)
-                return life
+        if life is not None and (not self.host.options.evict_before_every_event or not self.evict()):
+            self.host.entered(life)
+            return life
         self.host.check_running()
         life = self.life = Life(self)
         self.host.entered(life)
@@ -131,7 +129,7 @@ class Actor:
 
         async def invoke(instance: Any) -> T:
             result = work(instance)
-            return await result if inspect.isawaitable(result) else result  # type: ignore[return-value] # T or Awaitable[T]
+            return await result if inspect.isawaitable(result) else result
 
         return await self.wake().run(invoke)
 
@@ -146,7 +144,7 @@ class Actor:
         try:
             life = self.wake()
             await life.run(lambda instance: instance.webSocketMessage(handle(end, life), to_platform(data)))
-        except Exception as error:  # noqa: BLE001 - a failing handler must not stop the socket
+        except Exception as error:
             self.host.report(self, "webSocketMessage", error)
         finally:
             end.client.handled()
@@ -159,7 +157,7 @@ class Actor:
             life = self.wake()
             if getattr(life.instance, "webSocketClose", None) is not None:
                 await life.run(lambda instance: instance.webSocketClose(handle(end, life), code, reason, was_clean))
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:
             self.host.report(self, "webSocketClose", error)
         finally:
             self.sockets.remove(end)
@@ -172,7 +170,7 @@ class Actor:
         """Run the alarm handler if the alarm is due, and arrange the retry if it fails. True: it ran."""
         try:
             life = self.wake()
-        except Exception as error:  # noqa: BLE001 - a constructor that fails is retried like a handler
+        except Exception as error:
             self.host.report(self, "alarm", error)
             self._retry_alarm(None)
             return False
@@ -204,7 +202,7 @@ class Actor:
 
         try:
             await life.run(invoke)
-        except Exception as error:  # noqa: BLE001 - reported and retried
+        except Exception as error:
             self.host.report(self, "alarm", error)
             self._retry_alarm(slot if life.ended is None else None)
         else:
@@ -269,8 +267,6 @@ async def _gated(life: Life, body: Any) -> Any:
     finally:
         life.open_streams -= 1
         life.settle()
-
-
 
 
 def _nothing() -> None:

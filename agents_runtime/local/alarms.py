@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from agents_runtime.local.clock import HostClock, Timer
-
 if TYPE_CHECKING:
+    from agents_runtime.local.clock import HostClock, Timer
     from agents_runtime.local.namespaces import LocalId
     from agents_runtime.local.storage.database import Database
 
@@ -37,11 +36,11 @@ class AlarmIndex(Protocol):
 class AlarmInfo:
     """What an alarm handler is told."""
 
-    scheduledTime: int  # noqa: N815 - platform spelling
-    retryCount: int  # noqa: N815 - platform spelling
+    scheduledTime: int
+    retryCount: int
 
     @property
-    def isRetry(self) -> bool:  # noqa: N802 - platform spelling
+    def isRetry(self) -> bool:
         return self.retryCount > 0
 
 

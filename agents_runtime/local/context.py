@@ -7,14 +7,15 @@ import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from agents_runtime.local.platform import LocalPlatform
-from agents_runtime.local.sockets import AutoResponse, ServerEnd, WebSocket
 from agents_runtime.local.storage.storage import DurableObjectStorage
+
+from agents_runtime.local.platform import LocalPlatform
 from agents_runtime.local.values import JsException
 
 if TYPE_CHECKING:
     from agents_runtime.local.life import Life
     from agents_runtime.local.namespaces import LocalId
+    from agents_runtime.local.sockets import AutoResponse, ServerEnd, WebSocket
 
 T = TypeVar("T")
 
@@ -41,32 +42,30 @@ class DurableObjectContext:
         """The classes of the worker, by name."""
         return self._life.actor.host.exports
 
-    def acceptWebSocket(self, socket: ServerEnd, tags: Sequence[str] = ()) -> None:  # noqa: N802 - platform spelling
+    def acceptWebSocket(self, socket: ServerEnd, tags: Sequence[str] = ()) -> None:
         """Accept the server end of a pair; its frames come to `webSocketMessage`, also after hibernation."""
         self._life.check_alive()
         self._life.actor.sockets.add(socket, self._life.actor, list(tags))
 
-    def getWebSockets(self, tag: str | None = None) -> list[WebSocket]:  # noqa: N802 - platform spelling
+    def getWebSockets(self, tag: str | None = None) -> list[WebSocket]:
         """Open WebSockets, newest first."""
         return self._life.actor.sockets.open_handles(self._life, tag)
 
-    def getTags(self, socket: WebSocket) -> list[str]:  # noqa: N802 - platform spelling
+    def getTags(self, socket: WebSocket) -> list[str]:
         return list(socket.tags)
 
-    def setWebSocketAutoResponse(self, pair: AutoResponse | None = None) -> None:  # noqa: N802 - platform spelling
+    def setWebSocketAutoResponse(self, pair: AutoResponse | None = None) -> None:
         """Answer one text without waking the object; None stops that."""
         self._life.actor.sockets.auto_response = pair
 
-    def getWebSocketAutoResponse(self) -> AutoResponse | None:  # noqa: N802 - platform spelling
+    def getWebSocketAutoResponse(self) -> AutoResponse | None:
         return self._life.actor.sockets.auto_response
 
-    def getWebSocketAutoResponseTimestamp(self, socket: WebSocket) -> int | None:  # noqa: N802 - platform spelling
+    def getWebSocketAutoResponseTimestamp(self, socket: WebSocket) -> int | None:
         """When `socket` was last answered automatically, in milliseconds since the epoch."""
         return socket.end.auto_response_ms
 
-    def blockConcurrencyWhile(  # noqa: N802 - platform spelling
-        self, work: Callable[[], Awaitable[T]]
-    ) -> asyncio.Task[T]:
+    def blockConcurrencyWhile(self, work: Callable[[], Awaitable[T]]) -> asyncio.Task[T]:
         """Run `work` while no other event enters. It starts whether or not the result is awaited."""
         life = self._life
         life.check_alive()
@@ -76,7 +75,7 @@ class DurableObjectContext:
         task.add_done_callback(_retrieve)
         return task
 
-    def waitUntil(self, work: Awaitable[Any]) -> None:  # noqa: N802 - platform spelling
+    def waitUntil(self, work: Awaitable[Any]) -> None:
         """Keep the object in memory until `work` is done."""
         if inspect.iscoroutine(work):
             self._life.spawn(work)

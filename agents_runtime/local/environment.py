@@ -43,11 +43,11 @@ class ExecutionContext:
         self.exports = host.exports
         self.props: dict[str, Any] = {}
 
-    def waitUntil(self, work: Awaitable[Any]) -> None:  # noqa: N802 - platform spelling
+    def waitUntil(self, work: Awaitable[Any]) -> None:
         """Finish `work` although the response has left."""
         self._host.wait_until(work)
 
-    def passThroughOnException(self) -> None:  # noqa: N802 - platform spelling
+    def passThroughOnException(self) -> None:
         """Accepted and without effect: there is no origin server behind the local host."""
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Committer(Protocol):
@@ -52,7 +54,7 @@ class OutputGate:
         self._is_scheduled = True
         loop.call_soon(self.flush)
 
-    def emit(self, effect: Callable[[Any], object], argument: Any) -> None:
+    def emit(self, effect: Callable[[T], object], argument: T) -> None:
         """Call `effect(argument)` now, or in order after the pending commit."""
         if self.is_dirty:
             self._effects.append((effect, argument))
@@ -78,7 +80,7 @@ class OutputGate:
             return
         try:
             done = self._committer.commit()
-        except BaseException as error:  # noqa: BLE001 - an injected fault may be any exception
+        except BaseException as error:
             self._committer.commit_failed(error)
             return
         if not done:

@@ -6,6 +6,7 @@ A `Host` knows nothing of HTTP servers, project files or tests; those drive it. 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -110,7 +111,9 @@ class Host:
         """Arm the alarms of the store; overdue ones fire at once."""
         self.enter_worker()
         install_task_factory(asyncio.get_running_loop())
-        known = [(object_id, when) for object_id, when in self.store.list_alarms() if object_id.class_name in self._classes]
+        known = [
+            (object_id, when) for object_id, when in self.store.list_alarms() if object_id.class_name in self._classes
+        ]
         self.alarms.load(known)
         self.alarms.start()
 
@@ -118,11 +121,7 @@ class Host:
         """Let events in progress finish, commit, close WebSockets with 1012, close every database."""
         self.alarms.stop()
         self._is_stopping = True
-        try:
-            async with asyncio.timeout(grace_s):
-                while any(actor.life is not None and actor.life.is_running for actor in self._actors.values()):
-                    await asyncio.sleep(0.005)
-        except TimeoutError:
+        if not await self._drained(grace_s):
             logger.warning("some events did not finish within %s s and are cut off", grace_s)
         for actor in list(self._actors.values()):
             await actor.stop(RESTART_CODE)
@@ -133,13 +132,23 @@ class Host:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.store.close()
 
+    async def _drained(self, limit_s: float) -> bool:
+        """Wait until no event is being handled. False: some still are after `limit_s`."""
+        for pause_s in itertools.repeat(DRAIN_CHECK_S, int(limit_s / DRAIN_CHECK_S)):
+            if not any(actor.life is not None and actor.life.is_handling for actor in self._actors.values()):
+                return True
+            await asyncio.sleep(pause_s)
+        return False
+
     # Requests and objects
 
     async def fetch(self, request: Request) -> Response:
         """Give a request to the worker's entrypoint. Raises what it raised."""
         entrypoint = self._entrypoint
         if entrypoint is None:
-            raise UsageError("this worker has no entrypoint: define `class Default(WorkerEntrypoint)` in its main module")
+            raise UsageError(
+                "this worker has no entrypoint: define `class Default(WorkerEntrypoint)` in its main module"
+            )
         context = ExecutionContext(self)
         self.enter_worker()
         response: Response
@@ -309,6 +318,8 @@ class Host:
             actor.life is not None and actor.life.is_busy for actor in self._actors.values()
         )
 
+
+DRAIN_CHECK_S = 0.005
 
 SETTLED_AFTER_PASSES = 12
 """Passes of the event loop without progress after which waiting events count as settled."""

@@ -53,6 +53,11 @@ class Life:
         """Whether an event is being handled, a body streamed, or background work runs."""
         return bool(self._events or self.tasks or self.open_streams)
 
+    @property
+    def is_handling(self) -> bool:
+        """Whether an event is being handled."""
+        return bool(self._events)
+
     def check_alive(self) -> None:
         if self.ended is not None:
             raise self.ended
@@ -168,8 +173,9 @@ class Life:
         self.settle()
 
     def _report(self, task: asyncio.Task[Any]) -> None:
-        if not task.cancelled() and task.exception() is not None and self.ended is None:
-            self.actor.host.report(self.actor, "background work", task.exception())
+        error = None if task.cancelled() else task.exception()
+        if error is not None and self.ended is None:
+            self.actor.host.report(self.actor, "background work", error)
 
 
 def _current_task() -> asyncio.Task[Any] | None:

@@ -33,7 +33,7 @@ class LocalId:
         self.name = name
         self.jurisdiction = jurisdiction
 
-    def toString(self) -> str:  # noqa: N802 - platform spelling
+    def toString(self) -> str:
         return self.hex
 
     __str__ = toString
@@ -96,21 +96,21 @@ class LocalNamespace:
         """The class whose objects this binding reaches."""
         return self._cls
 
-    def idFromName(self, name: str) -> LocalId:  # noqa: N802 - platform spelling
+    def idFromName(self, name: str) -> LocalId:
         return id_from_name(self._key, name, self._jurisdiction)
 
-    def idFromString(self, text: str) -> LocalId:  # noqa: N802 - platform spelling
+    def idFromString(self, text: str) -> LocalId:
         return id_from_string(self._key, text)
 
-    def newUniqueId(self, options: Any = None) -> LocalId:  # noqa: N802 - platform spelling
+    def newUniqueId(self, options: Any = None) -> LocalId:
         return id_from_bytes(self._key, self._host.entropy.random_bytes(16), self._jurisdiction)
 
-    def get(self, object_id: LocalId, options: Any = None) -> LocalStub:
+    def get(self, object_id: Any, options: Any = None) -> LocalStub:
         if not isinstance(object_id, LocalId) or object_id.class_name != self._key:
             raise JsException("TypeError", f"{object_id!r} is not the id of a {self._cls.__name__}.")
         return LocalStub(self._host, object_id)
 
-    def getByName(self, name: str, options: Any = None) -> LocalStub:  # noqa: N802 - platform spelling
+    def getByName(self, name: str, options: Any = None) -> LocalStub:
         return self.get(self.idFromName(name))
 
     def jurisdiction(self, jurisdiction: str) -> LocalNamespace:

@@ -171,7 +171,7 @@ class WebSocket:
         return self._end.state == OPEN
 
     @property
-    def readyState(self) -> int:  # noqa: N802 - platform spelling
+    def readyState(self) -> int:
         return self._end.state
 
     @property
@@ -215,19 +215,21 @@ class WebSocket:
             raise ValueError(_attachment_error(len(text.encode())))
         self._end.attachment = text
 
-    def serializeAttachment(self, value: Any) -> None:  # noqa: N802 - platform spelling
+    def serializeAttachment(self, value: Any) -> None:
         data = encode(value)
         if len(data) > MAX_ATTACHMENT_BYTES:
             raise JsException("Error", _attachment_error(len(data)))
         self._end.attachment = data
 
-    def deserializeAttachment(self) -> Any:  # noqa: N802 - platform spelling
+    def deserializeAttachment(self) -> Any:
         attachment = self._end.attachment
         return decode(attachment) if isinstance(attachment, bytes) else attachment
 
 
 def _attachment_error(size: int) -> str:
-    return f"A WebSocket 'attachment' cannot be larger than {MAX_ATTACHMENT_BYTES} bytes. 'attachment' was {size} bytes."
+    return (
+        f"A WebSocket 'attachment' cannot be larger than {MAX_ATTACHMENT_BYTES} bytes. 'attachment' was {size} bytes."
+    )
 
 
 class AutoResponse:

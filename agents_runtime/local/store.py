@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Protocol
 from agents_runtime.errors import StorageError
 from agents_runtime.local.alarms import ALARM_KEY
 from agents_runtime.local.namespaces import LocalId
-from agents_runtime.local.options import Durability
 from agents_runtime.local.storage.database import Database, Faults
 
 if TYPE_CHECKING:
     from agents_runtime.local.alarms import AlarmIndex
+    from agents_runtime.local.options import Durability
 
 logger = logging.getLogger("agents_runtime.local")
 
@@ -173,9 +173,7 @@ class AlarmFile:
         )
 
     def delete(self, object_id: LocalId) -> None:
-        self._connection.execute(
-            "DELETE FROM alarms WHERE class = ? AND id = ?", (object_id.class_name, object_id.hex)
-        )
+        self._connection.execute("DELETE FROM alarms WHERE class = ? AND id = ?", (object_id.class_name, object_id.hex))
 
     def all(self) -> list[tuple[LocalId, int]]:
         rows = self._connection.execute("SELECT class, id, name, when_ms FROM alarms ORDER BY when_ms")

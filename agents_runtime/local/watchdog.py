@@ -11,10 +11,14 @@ import sys
 import threading
 import time
 import traceback
-from types import FrameType
+from typing import TYPE_CHECKING
 
-from agents_runtime.local.actor import Actor
 from agents_runtime.local.life import Life
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from agents_runtime.local.actor import Actor
 
 logger = logging.getLogger("agents_runtime.local")
 
