@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agents_runtime.testing.factory import RuntimeFactory
     from agents_runtime.testing.faults import FaultPoint, InjectedFault
     from agents_runtime.testing.guard import NetworkRefused
-    from agents_runtime.testing.handle import AgentHandle
+    from agents_runtime.testing.handle import ObjectHandle
     from agents_runtime.testing.options import RuntimeOptions
     from agents_runtime.testing.passing import RunawayTimers
     from agents_runtime.testing.reports import ObjectError
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from agents_runtime.testing.sweep import SweepReport
 
 __all__ = [
-    "AgentHandle",
     "CallFailed",
     "CallStream",
     "ConnectRefused",
@@ -32,6 +31,7 @@ __all__ = [
     "InjectedFault",
     "NetworkRefused",
     "ObjectError",
+    "ObjectHandle",
     "RunawayTimers",
     "Runtime",
     "RuntimeFactory",
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AgentHandle": "handle",
+    "ObjectHandle": "handle",
     "CallFailed": "calls",
     "CallStream": "calls",
     "ConnectRefused": "connecting",

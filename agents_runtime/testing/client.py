@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Protocol, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar, overload
 
 from agents_runtime.errors import UsageError
 from agents_runtime.testing.calls import CallStream
@@ -25,6 +24,9 @@ from agents_runtime.testing.frames import (
     matches,
     show_frames,
 )
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 T = TypeVar("T")
 
@@ -42,16 +44,27 @@ class ClientPeer:
 class FarEnd(Protocol):
     """The end of the WebSocket that a client talks to."""
 
-    def attach(self, peer: ClientPeer) -> None: ...
-    def receive(self, data: str | bytes) -> None: ...
-    def receive_close(self, code: int, reason: str, was_clean: bool) -> None: ...
+    def attach(self, peer: ClientPeer) -> None:
+        """Hand over to `peer` what was sent so far, then every frame as it comes."""
+        ...
+
+    def receive(self, data: str | bytes) -> None:
+        """Take a frame from the client."""
+        ...
+
+    def receive_close(self, code: int, reason: str, was_clean: bool) -> None:
+        """Take note that the client closed the connection, or vanished."""
+        ...
 
 
 class World(Protocol):
     """What a client asks of the runtime it belongs to."""
 
     @property
-    def expect_timeout_s(self) -> float: ...
+    def expect_timeout_s(self) -> float:
+        """Real seconds to wait for a frame."""
+        ...
+
     def describe(self) -> str:
         """Virtual time, waiting timers, seed and errors, for failure messages."""
         ...
@@ -86,6 +99,7 @@ class TestClient:
         self._world = world
         self._taken: list[bool] = []
         self._next_call = 1
+        self._is_closing = False
         self._waiting: list[asyncio.Future[None]] = []
         far_end.attach(ClientPeer(self._receive, self._receive_close))
 
@@ -153,9 +167,10 @@ class TestClient:
 
     async def close(self, code: int = 1000, reason: str = "") -> tuple[int, str]:
         """Close the connection, wait for the answer, and return the code and reason. Repeating is harmless."""
-        if self.closed is None:
+        if self.closed is None and not self._is_closing:
+            self._is_closing = True
             self._far_end.receive_close(code, reason, True)
-            await self.wait_closed()
+        await self.wait_closed()
         assert self.closed is not None
         return self.closed
 
@@ -186,7 +201,7 @@ class TestClient:
         return f"Client of {self.label}. {ended}{show_frames(self.frames, self._taken)}"
 
     def _transmit(self, data: Mapping[str, Json] | str | bytes) -> None:
-        if self.closed is not None:
+        if self.closed is not None or self._is_closing:
             raise UsageError(f"{self.label} was closed with {self.closed}; connect again with `runtime.connect(...)`")
         self._far_end.receive(encode_frame(data))
 
@@ -250,5 +265,5 @@ class TestClient:
         if self.closed is not None:
             return
         self._end(code, reason)
-        if code != 1006:
+        if code != 1006 and not self._is_closing:
             self._far_end.receive_close(code, reason, True)

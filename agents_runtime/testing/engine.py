@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from agents_runtime.errors import UsageError
 from agents_runtime.local.entropy import SeededEntropy
-from agents_runtime.local.environment import Env
 from agents_runtime.local.host import Host
 from agents_runtime.local.namespaces import LocalNamespace
 from agents_runtime.local.shim import install
@@ -19,6 +18,7 @@ from agents_runtime.testing.reports import ObjectError
 
 if TYPE_CHECKING:
     from agents_runtime.local.actor import Actor
+    from agents_runtime.local.environment import Env
     from agents_runtime.local.project import Project
     from agents_runtime.local.shim.request import Request
     from agents_runtime.local.shim.response import FetchResponse
@@ -83,7 +83,7 @@ class Engine:
     async def started(self) -> Host:
         """The running host; started now, on the running loop, if it was not."""
         if self._is_closed:
-            raise UsageError("this runtime has ended with its test; what an async fixture does after `yield` is too late")
+            raise UsageError("this runtime has ended with its test, so what a fixture does after `yield` is too late")
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = loop
@@ -122,7 +122,7 @@ class Engine:
             if self._loop is asyncio.get_running_loop():
                 await self.stop(crash=True)
 
-    def _make_host(self, variables: Any) -> Host:
+    def _make_host(self, variables: Mapping[str, object]) -> Host:
         install()
         host = Host(
             self.options.host_options(),

@@ -5,13 +5,14 @@ It counts all objects of a host together. Nothing is random: the same story make
 
 from __future__ import annotations
 
+import errno
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from agents_runtime.errors import Evicted, StorageError
+from agents_runtime.errors import Evicted
 
 Moment = Literal["write", "before commit", "after commit"]
 """Where a failure may strike. After a commit only a death makes sense: the disk has already said yes."""
@@ -19,10 +20,8 @@ Moment = Literal["write", "before commit", "after commit"]
 PACKAGE = str(Path(__file__).parent.parent)
 
 
-class InjectedFault(StorageError):
-    """Raised in place of a write or commit that a test wanted to fail."""
-
-    code = "injected_fault"
+class InjectedFault(OSError):
+    """Raised in place of a write or commit that a test wanted to fail; agents see the `StorageError` it becomes."""
 
 
 class Killed(Evicted):
@@ -104,7 +103,7 @@ class FaultPlan:
         self.struck = point
         self.struck_at = _user_lines()
         if not point.kills:
-            raise InjectedFault(f"the test let this fail: {point}")
+            raise InjectedFault(errno.EIO, f"the test let this fail: {point}")
         self._is_dead = True
         if self.on_kill is not None:
             self.on_kill()

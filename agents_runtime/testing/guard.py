@@ -43,22 +43,24 @@ class NetworkGuard:
 
     def start(self) -> None:
         """Refuse from now on."""
-        connect, connect_ex, send_to = socket.socket.connect, socket.socket.connect_ex, socket.socket.sendto
-        look_up = socket.getaddrinfo
+        connect: Callable[..., None] = socket.socket.connect
+        connect_ex: Callable[..., int] = socket.socket.connect_ex
+        send_to: Callable[..., int] = socket.socket.sendto
+        look_up: Callable[..., list[Any]] = socket.getaddrinfo
 
-        def guarded_connect(sock: socket.socket, address: Any) -> None:
+        def guarded_connect(sock: socket.socket, address: object) -> None:
             self._check_address(sock.family, address)
             return connect(sock, address)
 
-        def guarded_connect_ex(sock: socket.socket, address: Any) -> int:
+        def guarded_connect_ex(sock: socket.socket, address: object) -> int:
             self._check_address(sock.family, address)
             return connect_ex(sock, address)
 
-        def guarded_send_to(sock: socket.socket, data: Any, *args: Any) -> int:
+        def guarded_send_to(sock: socket.socket, data: object, *args: object) -> int:
             self._check_address(sock.family, args[-1])
             return send_to(sock, data, *args)
 
-        def guarded_look_up(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        def guarded_look_up(host: object, port: object, *args: object, **kwargs: object) -> list[Any]:
             self._check_host(host, port)
             found = look_up(host, port, *args, **kwargs)
             self._allowed.update(_canonical(entry[4][0]) for entry in found)

@@ -1,104 +1,79 @@
-"""A typed handle on one object of a test runtime."""
+"""A handle on one object of a test runtime: the same as in production, with more to say when a call fails."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from agents_runtime.errors import UsageError
-from agents_runtime.testing.frames import Json
+from agents_runtime.errors import RemoteError, UsageError
+from agents_runtime.routing.handle import AgentHandle
 
 if TYPE_CHECKING:
-    from agents_runtime.agent import Agent
     from agents_runtime.local.namespaces import LocalId, LocalStub
-    from agents_runtime.local.shim.request import Request
-    from agents_runtime.local.shim.response import FetchResponse
+    from agents_runtime.routing.messages import Response
 
-O_co = TypeVar("O_co", covariant=True)
-P = ParamSpec("P")
-R = TypeVar("R")
-S = TypeVar("S")
+Object = TypeVar("Object", covariant=True)
 
 BASE_URL = "http://localhost:8787"
 """What relative URLs are relative to: the address of `agents-runtime dev`."""
 
 
-class AgentHandle(Generic[O_co]):
-    """A handle on one object: `await handle.method(*args)` calls any of its methods, as another Worker would.
+class LazyStub:
+    """A platform stub whose runtime starts with the first call."""
 
-    Arguments and results are copies, under the platform's rules for values. `call` does the same with the types
-    checked: `await handle.call(Counter.increment, 2)`.
-
-    Attributes:
-        id: the object's id.
-    """
-
-    def __init__(self, object_id: LocalId, stub: Callable[[LocalId], Awaitable[LocalStub]]) -> None:
+    def __init__(self, object_id: LocalId, connect: Callable[[LocalId], Awaitable[LocalStub]]) -> None:
         self.id = object_id
-        self._stub = stub
+        self._connect = connect
 
-    @property
-    def name(self) -> str | None:
-        """The name it was addressed by; None for unique ids."""
-        return self.id.name
-
-    @property
-    def state(self: AgentHandle[Agent[S]]) -> Coroutine[Any, Any, S]:
-        """The agent's state, to be awaited: `await handle.state`."""
-        return self._read_state()
-
-    async def fetch(self, request: Request | str, **init: Any) -> FetchResponse:  # noqa: ANN401 - as `workers.Request`
-        """Send an HTTP request straight to the object, past the worker's entrypoint. A path will do as URL."""
-        stub = await self._stub(self.id)
-        url_or_request = absolute_url(request) if isinstance(request, str) else request
-        response: FetchResponse = await stub.fetch(url_or_request, **init)
+    async def fetch(self, request: object, **init: object) -> Response:
+        """Send an HTTP request to the object."""
+        response: Response = await (await self._connect(self.id)).fetch(request, **init)
         return response
 
-    @overload
-    async def call(
-        self, method: Callable[Concatenate[O_co, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
-    ) -> R: ...
-    @overload
-    async def call(self, method: Callable[Concatenate[O_co, P], R], *args: P.args, **kwargs: P.kwargs) -> R: ...
-    async def call(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call a method given as `Class.method`, so that editors and type checkers know it."""
-        return await self._invoke(method.__name__, *positional(method, args, kwargs))
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        async def remote_method(*args: object) -> Any:  # noqa: ANN401 - whatever the method answers
+            return await getattr(await self._connect(self.id), name)(*args)
 
-    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Json]]:
-        if name.startswith("_"):
-            raise AttributeError(name)
-
-        async def remote_method(*args: Json) -> Json:
-            return await self._invoke(name, *args)
-
-        remote_method.__name__ = remote_method.__qualname__ = name
         return remote_method
 
-    def __repr__(self) -> str:
-        return f"<handle on {self.id!r}>"
 
-    async def _invoke(self, name: str, *args: Json) -> Json:
-        stub = await self._stub(self.id)
-        return await getattr(stub, name)(*args)
+class ObjectHandle(AgentHandle[Object]):
+    """A handle on an object of a test runtime, made by `runtime.get`: `await handle.increment(2)`.
 
-    async def _read_state(self) -> Any:
-        return await self._invoke("cf_agents_internal", "state", None)
+    Like `AgentHandle`, and it works for plain `DurableObject` classes too. Arguments and results are copies.
+
+    Attributes:
+        object_id: the object's id, as `ctx.id` has it.
+    """
+
+    __slots__ = ("_is_agent", "object_id")
+
+    def __init__(self, stub: LazyStub, *, cls: type, binding: str) -> None:
+        super().__init__(stub, lambda: stub, class_name=binding, name=stub.id.name)
+        self.object_id = stub.id
+        self._is_agent = hasattr(cls, "cf_agents_internal")
+
+    async def fetch(self, request: object, **init: object) -> Response:
+        """Send an HTTP request straight to the object, past the worker's entrypoint. A path will do as URL."""
+        return await super().fetch(absolute_url(request) if isinstance(request, str) else request, **init)
+
+    async def _ask(self, operation: str, payload: object) -> Any:  # noqa: ANN401 - whatever the object answers
+        if not self._is_agent:
+            return await self._ask_plain(operation, payload)
+        try:
+            return await super()._ask(operation, payload)
+        except RemoteError as error:
+            trace = getattr(error.__context__, "message", None)
+            if isinstance(trace, str) and trace.startswith("Traceback"):
+                error.add_note(f"Raised inside {self.object_id!r}:\n{trace}")
+            raise
+
+    async def _ask_plain(self, operation: str, payload: Any) -> Any:  # noqa: ANN401 - as above
+        if operation != "call":
+            raise UsageError(f"{self.object_id!r} is no agent, so it has no {operation} to ask for")
+        return await getattr(self._stub, payload["method"])(*payload["args"])
 
 
 def absolute_url(url_or_path: str) -> str:
     """`url_or_path`, with scheme and host when it is only a path."""
     return BASE_URL + url_or_path if url_or_path.startswith("/") else url_or_path
-
-
-def positional(method: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-    """The arguments of a method call in order, since calls between objects have no keyword arguments."""
-    if not kwargs:
-        return args
-    bound = inspect.signature(method).bind(None, *args, **kwargs)
-    if bound.kwargs:
-        raise UsageError(
-            f"{', '.join(bound.kwargs)} of {method.__qualname__} can only be given by keyword, and calls between objects "
-            "have positional arguments only: allow it by position"
-        )
-    return bound.args[1:]

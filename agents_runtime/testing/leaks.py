@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from agents_runtime.errors import Evicted
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 GRACE_TURNS = 20
 """Turns of the loop that tasks which are just ending get to end."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
-from agents_runtime.local.clock import VirtualClock
 from agents_runtime.testing.reports import show_time
+
+if TYPE_CHECKING:
+    from agents_runtime.local.clock import VirtualClock
 
 MAX_TIMERS = 10_000
 """Timers that one `advance` runs before it gives up."""

@@ -13,8 +13,7 @@ from agents_runtime.local.namespaces import LocalId, LocalStub
 from agents_runtime.testing.client import TestClient
 from agents_runtime.testing.connecting import accepted_end, agent_path, upgrade_request
 from agents_runtime.testing.engine import Engine
-from agents_runtime.testing.faults import FaultPlan
-from agents_runtime.testing.handle import AgentHandle, absolute_url
+from agents_runtime.testing.handle import LazyStub, ObjectHandle, absolute_url
 from agents_runtime.testing.options import RuntimeOptions, to_ms
 from agents_runtime.testing.passing import MAX_TIMERS, TimeMachine
 from agents_runtime.testing.reports import ObjectError, show_duration, show_time
@@ -23,11 +22,15 @@ if TYPE_CHECKING:
     from agents_runtime.local.environment import Env
     from agents_runtime.local.shim.request import Request
     from agents_runtime.local.shim.response import FetchResponse
-    from agents_runtime.testing.faults import FaultPoint
+    from agents_runtime.testing.faults import FaultPlan, FaultPoint
     from agents_runtime.testing.sweep import SweepReport
 
 O = TypeVar("O")  # noqa: E741 - an object's class
 T = TypeVar("T")
+
+Websockets = Literal["hibernate", "close"]
+"""What becomes of an evicted object's WebSockets: they stay open, or are closed with 1012."""
+
 
 class Runtime:
     """A worker and its objects, in memory, for one test. Made by the fixtures `runtime` and `runtime_factory`.
@@ -81,14 +84,16 @@ class Runtime:
 
     # Talking to it
 
-    def get(self, cls: type[O], name: str) -> AgentHandle[O]:
+    def get(self, cls: type[O], name: str) -> ObjectHandle[O]:
         """A handle on the object of a class with this name. Binds the class when it is new; wakes nothing."""
-        _, namespace = self._engine.namespace_of(cls)
-        return AgentHandle(namespace.idFromName(name), self._stub)
+        binding, namespace = self._engine.namespace_of(cls)
+        return ObjectHandle(LazyStub(namespace.idFromName(name), self._stub), cls=cls, binding=binding)
 
-    def get_by_id(self, object_id: LocalId) -> AgentHandle[Any]:
+    def get_by_id(self, object_id: LocalId) -> ObjectHandle[Any]:
         """A handle on the object with an id, as `list_ids` returns them."""
-        return AgentHandle(object_id, self._stub)
+        cls = self._engine.classes[object_id.class_name]
+        binding, _ = self._engine.namespace_of(cls)
+        return ObjectHandle(LazyStub(object_id, self._stub), cls=cls, binding=binding)
 
     async def fetch(self, request: Request | str, **init: Any) -> FetchResponse:  # noqa: ANN401 - as `workers.Request`
         """Send a request through the worker's entrypoint; without one, through `route_agent_request`."""
@@ -101,7 +106,7 @@ class Runtime:
 
     async def connect(
         self,
-        target: type | AgentHandle[Any] | str,
+        target: type | ObjectHandle[Any] | str,
         name: str = "default",
         *,
         id: str | None = None,  # noqa: A002 - the JS client's word for it
@@ -123,17 +128,17 @@ class Runtime:
             request = upgrade_request(target, client_id=client_id, query=query, headers=headers)
             label, response = target, await host.fetch(request)
         else:
-            handle = target if isinstance(target, AgentHandle) else self.get(target, name)
-            binding, _ = self._engine.namespace_of(self._engine.classes[handle.id.class_name])
-            path = agent_path(binding, handle.name or str(handle.id))
+            handle = target if isinstance(target, ObjectHandle) else self.get(target, name)
+            binding, _ = self._engine.namespace_of(self._engine.classes[handle.object_id.class_name])
+            path = agent_path(binding, handle.name or handle.id)
             request = upgrade_request(path, client_id=client_id, query=query, headers=headers)
-            label, response = repr(handle.id), await handle.fetch(request)
+            label, response = repr(handle.object_id), await handle.fetch(request)
         return TestClient(await accepted_end(response, label), label=label, world=self)
 
-    async def run_in_agent(self, handle: AgentHandle[O], work: Callable[[O], T | Awaitable[T]]) -> T:
+    async def run_in_agent(self, handle: ObjectHandle[O], work: Callable[[O], T | Awaitable[T]]) -> T:
         """Call `work(agent)` inside the object, as an event of its own, and return its result unchanged."""
         host = await self._engine.started()
-        return await host.run_in(handle.id, work)
+        return await host.run_in(handle.object_id, work)
 
     def list_ids(self, cls: type) -> list[LocalId]:
         """The ids of all objects of a class that have stored something or are in memory."""
@@ -174,10 +179,10 @@ class Runtime:
         """Let virtual time pass until `when` (UTC unless it has a time zone)."""
         await self.advance(milliseconds=to_ms(when) - self.now_ms, limit=limit)
 
-    async def run_alarm(self, handle: AgentHandle[Any]) -> bool:
+    async def run_alarm(self, handle: ObjectHandle[Any]) -> bool:
         """Run the object's alarm now, whatever the time. False: it has none."""
         host = await self._engine.started()
-        return await host.run_alarm(handle.id)
+        return await host.run_alarm(handle.object_id)
 
     async def settle(self) -> None:
         """Return when nothing makes progress any more: every event is done, or waits for time or for the test."""
@@ -185,26 +190,24 @@ class Runtime:
 
     # Sleep, failure, restart
 
-    async def evict(
-        self, handle: AgentHandle[Any], *, websockets: Literal["hibernate", "close"] = "hibernate"
-    ) -> None:
+    async def evict(self, handle: ObjectHandle[Any], *, websockets: Websockets = "hibernate") -> None:
         """Drop the object's memory as hibernation does. Its WebSockets stay open, or are closed with 1012.
 
         Raises:
             UsageError: it is still handling an event, so the platform would not evict it either.
         """
         host = await self._engine.started()
-        await host.evict(handle.id, websockets=websockets)
-        if host.is_live(handle.id):
-            raise UsageError(f"{handle.id!r} cannot be evicted: it still handles an event or does background work")
+        await host.evict(handle.object_id, websockets=websockets)
+        if host.is_live(handle.object_id):
+            raise UsageError(f"{handle!r} cannot be evicted: it is handling an event or working in the background")
 
-    async def evict_all(self, *, websockets: Literal["hibernate", "close"] = "hibernate") -> None:
+    async def evict_all(self, *, websockets: Websockets = "hibernate") -> None:
         """Drop the memory of every object that is not handling an event."""
         await (await self._engine.started()).evict_all(websockets=websockets)
 
-    def crash(self, handle: AgentHandle[Any]) -> None:
+    def crash(self, handle: ObjectHandle[Any]) -> None:
         """Drop the object at once: memory and uncommitted writes are gone, its clients see 1006."""
-        self._engine.host.crash(handle.id)
+        self._engine.host.crash(handle.object_id)
 
     async def restart(self, *, crash: bool = False) -> None:
         """Stop the whole host and start it again on the same storage. Clients are closed with 1012.
