@@ -173,7 +173,7 @@ def test_cycles_and_deep_chains_of_causes_end():
     first, second = RuntimeError("a"), RuntimeError("b")
     first.__cause__, second.__cause__ = second, first
     assert not is_error_retryable(first)
-    deep = Flagged()
+    deep: Exception = Flagged()
     for _ in range(8):
         outer = RuntimeError("layer")
         outer.__cause__ = deep
