@@ -36,7 +36,6 @@ class Actor:
         self.address = (object_id.class_name, object_id.hex)
         self.sockets = SocketTable()
         self.life: Life | None = None
-        self._alarm_failures = 0
         self._is_alarm_abandoned = False
 
     def __repr__(self) -> str:
@@ -179,7 +178,7 @@ class Actor:
         if due_ms is None or slot.is_firing:
             self.host.idled(life)
             return False
-        if not early and due_ms > self.host.clock.now_ms() and not self._alarm_failures:
+        if not early and due_ms > self.host.clock.now_ms() and self.id not in self.host.alarms.failures:
             self.host.alarms.retry_at(self.id, due_ms)
             self.host.idled(life)
             return False
@@ -187,7 +186,7 @@ class Actor:
 
     async def _run_alarm(self, life: Life, due_ms: int) -> bool:
         slot = life.alarm
-        info = AlarmInfo(due_ms, self._alarm_failures)
+        info = AlarmInfo(due_ms, self.host.alarms.failures.get(self.id, 0))
         slot.is_firing, slot.was_set = True, False
 
         async def invoke(instance: Any) -> None:
@@ -206,20 +205,20 @@ class Actor:
             self.host.report(self, "alarm", error)
             self._retry_alarm(slot if life.ended is None else None)
         else:
-            self._alarm_failures = 0
+            self.host.alarms.failures.pop(self.id, None)
         return True
 
     def _retry_alarm(self, slot: AlarmSlot | None) -> None:
         """After a failure: run again later, unless the handler has set another alarm or the limit is reached."""
+        alarms = self.host.alarms
+        failures = alarms.failures.pop(self.id, 0) + 1
         if slot is not None and slot.was_set:
-            self._alarm_failures = 0
             return
-        self._alarm_failures += 1
-        delay_ms = retry_delay_ms(self._alarm_failures, self.host.entropy.random())
+        delay_ms = retry_delay_ms(failures, self.host.entropy.random())
         if delay_ms is not None and not self._is_alarm_abandoned:
-            self.host.alarms.retry_at(self.id, self.host.clock.now_ms() + delay_ms)
+            alarms.failures[self.id] = failures
+            alarms.retry_at(self.id, self.host.clock.now_ms() + delay_ms)
             return
-        self._alarm_failures = 0
         self._is_alarm_abandoned = False
         if slot is not None:
             slot.set_ms(None)

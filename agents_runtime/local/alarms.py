@@ -93,6 +93,8 @@ class AlarmScheduler:
         self._heap: list[tuple[int, int, LocalId]] = []
         self._armed: dict[LocalId, tuple[int, int]] = {}
         self._listed: dict[LocalId, int] = {}
+        self.failures: dict[LocalId, int] = {}
+        """How often each alarm has failed in a row; forgotten with the process, which starts over."""
         self._order = itertools.count()
         self._timer: tuple[int, Timer] | None = None
         self._is_running = False

@@ -43,7 +43,7 @@ class Counter(DurableObject):
     def remembered(self):
         return self.in_memory
 
-    def name(self):
+    def own_name(self):
         return self.ctx.id.name
 
     async def fail(self):
@@ -125,7 +125,7 @@ async def test_a_method_is_called_with_copies_and_returns_a_copy(host):
 async def test_an_object_knows_its_name_and_names_are_separate(host):
     assert await counter(host, "a").increment() == 1
     assert await counter(host, "b").increment() == 1
-    assert await counter(host, "b").name() == "b"
+    assert await counter(host, "b").own_name() == "b"
     assert await counter(host, "b").value() == 1
 
 
@@ -315,7 +315,7 @@ async def test_ids_are_stable_belong_to_a_class_and_can_be_spelled(host):
         with pytest.raises(JsException, match="Durable Object ID"):
             namespace.idFromString(wrong)
     unique = namespace.newUniqueId()
-    assert await namespace.get(unique).name() is None
+    assert await namespace.get(unique).own_name() is None
 
 
 async def test_a_missing_binding_names_those_there_are(host):

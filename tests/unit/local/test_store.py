@@ -46,7 +46,9 @@ def test_alarms_missing_from_the_list_are_found_after_a_loss_of_power(tmp_path: 
     assert [(object_id.name, when_ms) for object_id, when_ms in listed] == [("a", 1_000)]
 
 
-def test_a_damaged_database_does_not_hide_the_alarms_of_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_database_does_not_hide_the_alarms_of_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     store = DiskStore(tmp_path, "power")
     put_alarm(store, "a", 1_000)
     put_alarm(store, "b", 2_000)
