@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class BlobEnding(StrEnum):
-    """What happens to line ends in text parts. The platform leaves them alone either way."""
+    """What is to happen to line ends in text parts. The platform refuses both so far."""
 
     TRANSPARENT = "transparent"
     NATIVE = "native"
@@ -28,7 +28,7 @@ class Blob:
     Args:
         blob_parts: one part or several: text, bytes, or other blobs. One single blob hands on its content type.
         content_type: the content type; kept in lower case.
-        endings: "transparent" or "native".
+        endings: refused, as on the platform.
     """
 
     __slots__ = ("__weakref__", "_content_type", "_data")
@@ -42,11 +42,11 @@ class Blob:
         endings: BlobEnding | str | None = None,
     ) -> None:
         if endings is not None:
-            BlobEnding(str(endings))
+            raise NotImplementedError("endings= of Blob and File is not implemented on the platform: leave it out")
         single = unwrap(blob_parts)
         if isinstance(single, Blob) and not content_type:
             content_type = single.content_type
-        if _is_part(single):
+        if isinstance(single, str | bytes | Blob):
             self._data = _part(single)
         elif isinstance(single, Iterable):
             self._data = b"".join([_part(part) for part in cast("Iterable[object]", single)])
@@ -129,10 +129,6 @@ class File(Blob):
     def last_modified(self) -> int:
         """When the file was changed, in milliseconds since the epoch."""
         return self._last_modified
-
-
-def _is_part(value: object) -> bool:
-    return isinstance(value, str | bytes | bytearray | memoryview | Blob)
 
 
 def _part(part: object) -> bytes:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncIterable, AsyncIterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from agents_runtime.local.shim import headers as header_fields
 from agents_runtime.local.shim.js_view import unwrap
@@ -31,11 +30,11 @@ class BodyUsedError(OSError):
 
 
 def encode(text: str) -> bytes:
-    """UTF-8; half of a surrogate pair becomes U+FFFD, as in JavaScript."""
+    """UTF-8; half of a surrogate pair becomes three times U+FFFD, as on the platform."""
     try:
         return text.encode()
     except UnicodeEncodeError:
-        return re.sub("[\ud800-\udfff]", "\ufffd", text).encode()
+        return re.sub("[\ud800-\udfff]", "\ufffd\ufffd\ufffd", text).encode()
 
 
 def decode(data: bytes) -> str:
@@ -143,7 +142,8 @@ class Content:
         """The body as a Blob with the content type of the headers."""
         from agents_runtime.local.shim.blob import Blob
 
-        return Blob(await self.bytes(), header_fields.find(self._fields, "content-type"))
+        content_type = header_fields.find(self._fields, "content-type") or ""
+        return Blob(await self.bytes(), re.sub(r"\s*;\s*", ";", content_type))
 
     async def form_data(self) -> FormData:
         """The body as a form, multipart or URL-encoded. Raises TypeError when it is neither."""
@@ -178,10 +178,6 @@ class Content:
             raise BodyUsedError
         self._used = body is not None
         return body
-
-    async def read_json(self, **options: Any) -> Any:  # noqa: ANN401 - whatever the sender wrote
-        """The body parsed as JSON; `json()` under a name that a response can share. Internal."""
-        return json.loads(await self.text(), **options)
 
     def _split_body(self) -> Raw:
         """A second body with the same content, for a clone. A stream is split in two."""

@@ -22,7 +22,7 @@ class WorkerEntrypoint:
     A new instance is made for every event; keep nothing in it.
     """
 
-    def __init__(self, ctx: Any, env: Any) -> None:  # noqa: ANN401 - platform objects have no common type
+    def __init__(self, ctx: Any, env: Any) -> None:
         self.ctx = ctx
         self.env = env
 
@@ -30,7 +30,7 @@ class WorkerEntrypoint:
 class WorkflowEntrypoint:
     """What a workflow runs: subclass it and define `async def run(self, event, step)`."""
 
-    def __init__(self, ctx: Any, env: Any) -> None:  # noqa: ANN401 - platform objects have no common type
+    def __init__(self, ctx: Any, env: Any) -> None:
         self.ctx = ctx
         self.env = env
 

@@ -20,8 +20,8 @@ MAX_PART_HEADER_BYTES = 16_384
 """Size of the header of one part of a multipart body."""
 
 _parameter = re.compile(r';\s*([\w!#$%&\'*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s";]*))')
-_ESCAPES = {"%22": '"', "%0D": "\r", "%0A": "\n", "%0d": "\r", "%0a": "\n"}
-_escaped = re.compile("%22|%0[DdAa]")
+_line_end = re.compile(rb"\r?\n")
+_header_end = re.compile(rb"\r?\n\r?\n")
 
 
 class FormData(MutableMapping[str, "FormDataValue"]):
@@ -71,7 +71,7 @@ class FormData(MutableMapping[str, "FormDataValue"]):
         return any(name == key for name, _ in self._fields)
 
     def append(self, key: str, value: FormDataValue, filename: str | None = None) -> None:
-        """Add a field, also when the name is there already. A Blob becomes a File."""
+        """Add a field, also when the name is there already. A Blob becomes a File, named like the field by default."""
         self._fields.append(_checked(key, value, filename))
 
     def delete(self, key: str) -> None:
@@ -112,7 +112,7 @@ class FormData(MutableMapping[str, "FormDataValue"]):
                 pieces += [b"\r\n\r\n", value.data, b"\r\n"]
             else:
                 pieces += [b"\r\n\r\n", str(value).encode("utf-8", "replace"), b"\r\n"]
-        pieces.append(f"--{boundary}--\r\n".encode())
+        pieces.append(f"--{boundary}--".encode())
         return b"".join(pieces), f"multipart/form-data; boundary={boundary}"
 
     def __repr__(self) -> str:
@@ -139,51 +139,58 @@ def parse(data: bytes, content_type: str) -> FormData:
     boundary = _parameters(content_type).get("boundary")
     if not boundary:
         raise TypeError("the content-type multipart/form-data has no boundary")
-    for part in _parts(data, boundary.encode()):
-        _read_part(form, part)
+    for head, body in _parts(data, boundary.encode()):
+        if len(form) >= MAX_FIELDS:
+            raise TypeError(f"the form has more than {MAX_FIELDS} fields")
+        _read_part(form, head, body)
     return form
 
 
-def _parts(data: bytes, boundary: bytes) -> list[bytes]:
-    """The parts between the boundary lines, header included."""
-    parts = (b"\r\n" + data).split(b"\r\n--" + boundary, MAX_FIELDS + 2)[1:]
-    if len(parts) > MAX_FIELDS + 1:
-        raise TypeError(f"the form has more than {MAX_FIELDS} fields")
-    ended = next((at for at, part in enumerate(parts) if part.startswith(b"--")), None)
-    if ended is None:
-        raise TypeError("the multipart body is cut off: its last boundary is missing")
-    for part in parts[:ended]:
-        if not part.lstrip(b" \t").startswith(b"\r\n"):
-            raise TypeError("the multipart body is malformed after a boundary")
-    return [part.partition(b"\r\n")[2] for part in parts[:ended]]
+def _parts(data: bytes, boundary: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Header and content of every part."""
+    delimiter = re.compile(rb"(?:\A|\r?\n)--" + re.escape(boundary))
+    place = delimiter.search(data)
+    while place is not None:
+        at = place.end()
+        if data.startswith(b"--", at):
+            return
+        line_end = _line_end.match(data, at)
+        if line_end is None:
+            raise TypeError("the multipart body is malformed: a boundary is followed by neither a line end nor --")
+        header_end = _header_end.search(data, line_end.end())
+        if header_end is None or header_end.start() - at > MAX_PART_HEADER_BYTES:
+            raise TypeError("a part of the multipart body has no end of its header, or a header that is too long")
+        place = delimiter.search(data, header_end.end())
+        if place is not None:
+            yield data[line_end.end() : header_end.start()], data[header_end.end() : place.start()]
+    raise TypeError("the multipart body is cut off: its last boundary is missing")
 
 
-def _read_part(form: FormData, part: bytes) -> None:
-    head, separator, body = part.partition(b"\r\n\r\n")
-    if not separator or len(head) > MAX_PART_HEADER_BYTES:
-        raise TypeError("a part of the multipart body has no header, or one that is too long")
+def _read_part(form: FormData, head: bytes, body: bytes) -> None:
     header: dict[str, str] = {}
-    for line in head.decode("utf-8", "replace").split("\r\n"):
+    for line in head.decode("utf-8", "replace").splitlines():
         name, _, value = line.partition(":")
         header[name.strip().lower()] = value.strip()
     disposition = header.get("content-disposition", "")
-    parameters = _parameters(disposition)
-    if not disposition.lower().startswith("form-data") or "name" not in parameters:
+    parameters = _parameters(disposition, quoted_only=True)
+    if disposition.partition(";")[0].strip().lower() != "form-data" or not parameters.get("name"):
         raise TypeError('a part of the multipart body has no "Content-Disposition: form-data" with a name')
-    if "filename" in parameters:
-        kind = header.get("content-type") or "application/octet-stream"
-        form.append(parameters["name"], File(body, parameters["filename"], kind))
+    filename = parameters.get("filename")
+    if filename:
+        form.append(parameters["name"], File(body, filename, header.get("content-type")))
     else:
         form.append(parameters["name"], body.decode("utf-8", "replace"))
 
 
-def _parameters(header: str) -> dict[str, str]:
-    """The `key=value` parameters after the first semicolon, keys in lower case."""
+def _parameters(header: str, *, quoted_only: bool = False) -> dict[str, str]:
+    """The `key=value` parameters after the first semicolon, keys in lower case. Percent signs are left alone."""
     found: dict[str, str] = {}
     for match in _parameter.finditer(header):
         quoted, plain = match[2], match[3]
-        text = plain if quoted is None else re.sub(r"\\([\"\\])", r"\1", quoted)
-        found.setdefault(match[1].lower(), _escaped.sub(lambda escape: _ESCAPES[escape[0]], text))
+        if quoted is not None:
+            found.setdefault(match[1].lower(), re.sub(r"\\([\"\\])", r"\1", quoted))
+        elif not quoted_only:
+            found.setdefault(match[1].lower(), plain)
     return found
 
 
@@ -198,9 +205,7 @@ def _checked(key: object, value: object, filename: str | None) -> tuple[str, For
     if isinstance(plain, Blob):
         if isinstance(plain, File) and filename is None:
             return key, plain
-        return key, File(plain, "blob" if filename is None else filename)
-    if filename is not None:
-        raise TypeError("only a Blob or File may be given a filename")
+        return key, File(plain, key if filename is None else filename)
     if isinstance(plain, int) and not isinstance(plain, bool):
         plain = str(plain)
     if not isinstance(plain, str):

@@ -35,14 +35,17 @@ def checked_field(name: object, value: object) -> tuple[str, str]:
 
 def checked_fields(headers: Headers | None) -> Fields:
     """Fields from what a caller passed as `headers=`: a dict or a list of pairs, as on the platform."""
-    if not headers:
-        return []
+    return required_fields(headers) if headers else []
+
+
+def required_fields(headers: Headers) -> Fields:
+    """The same, where an empty tuple or None is refused too."""
     if isinstance(headers, dict):
         return [checked_field(name, value) for name, value in headers.items()]
     if not isinstance(cast("object", headers), list):
         raise TypeError(
             f"headers must be a dict or a list of (name, value) pairs, got {type(headers).__name__}; "
-            "to copy the headers of a request or response pass list(its.headers.items())"
+            "to send the headers of a request or response on, pass list(it.headers.items()); for none, leave them out"
         )
     return [checked_field(*_checked_pair(pair)) for pair in headers]
 
@@ -59,6 +62,13 @@ def find(fields: Fields, name: str) -> str | None:
         if key == name or key.lower() == name:
             return value
     return None
+
+
+def with_content_type(fields: Fields, content_type: str | None) -> Fields:
+    """The fields with this content type, unless there is none or they have one."""
+    if content_type is None or find(fields, "content-type") is not None:
+        return fields
+    return [*fields, ("content-type", content_type)]
 
 
 def without(fields: Fields, names: AbstractSet[str]) -> Fields:

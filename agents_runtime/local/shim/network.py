@@ -40,9 +40,6 @@ async def send(request: Request) -> Response:
             extensions={"timeout": {"connect": CONNECT_TIMEOUT_S, "read": None, "write": None, "pool": None}},
         )
         answer = await client.send(outgoing, stream=True, follow_redirects=request.redirect == "follow")
-    if request.redirect == "error" and answer.is_redirect:
-        await answer.aclose()
-        raise OSError(f"fetch {request.url} failed: the server redirects, and redirect='error' forbids it")
     return await _response(request, answer)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Unpack, cast
 
 from agents_runtime.local.shim import headers as header_fields
 from agents_runtime.local.shim.request import Request
@@ -21,16 +21,17 @@ async def fetch(resource: str | Request | JsView, **other_options: Unpack[FetchK
     retried. There is no time-out once a connection stands: use `asyncio.timeout`.
 
     Raises:
-        OSError: the server cannot be reached, broke off, or redirected although that was to be an error.
+        OSError: the server cannot be reached or broke off.
         TypeError: the request cannot be sent as given.
     """
-    fetcher = other_options.pop("fetcher", None) or current_fetcher()
-    request = resource if isinstance(resource, Request) and not other_options else Request(resource, **other_options)
+    given = cast("FetchKwargs", {name: value for name, value in other_options.items() if value is not None})
+    fetcher = given.pop("fetcher", None) or current_fetcher()
+    request = resource if isinstance(resource, Request) and not given else Request(resource, **given)
     if fetcher is not None:
         answer: Response = await fetcher(request)
         return answer
     if not request.url.startswith(("http://", "https://")):
-        raise TypeError(f"fetch takes http:// and https:// URLs, not {request.url!r}")
+        raise OSError(f"fetch takes http:// and https:// URLs, not {request.url!r}")
     if header_fields.find(request.raw_headers(), "upgrade") is not None:
         raise TypeError("fetch cannot open WebSockets on the local host: use a WebSocket client library")
     try:

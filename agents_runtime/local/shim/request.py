@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPMethod
 from typing import TYPE_CHECKING, Any, Unpack
@@ -15,12 +16,12 @@ from agents_runtime.local.shim.urls import normal_url
 if TYPE_CHECKING:
     from agents_runtime.local.shim.types import FetchKwargs
 
-METHODS = frozenset(method.value for method in HTTPMethod) - {"CONNECT", "TRACE"}
+METHODS = frozenset(method.value for method in HTTPMethod) - {"CONNECT"}
+"""Methods a request may have."""
 _BODILESS = frozenset(("GET", "HEAD"))
-_TAKEN_OVER = frozenset(
-    ("cache", "credentials", "integrity", "keepalive", "mode", "redirect", "referrer", "referrerPolicy")
-)
-_REDIRECTS = frozenset(("follow", "manual", "error"))
+_IGNORED = frozenset(("credentials", "keepalive", "mode", "referrer", "referrerPolicy", "signal"))
+_CACHE_MODES = frozenset(("no-store", "no-cache"))
+_REDIRECTS = frozenset(("follow", "manual"))
 
 
 class Request(Content):
@@ -39,34 +40,33 @@ class Request(Content):
     _options: Mapping[str, Any]
 
     def __init__(self, input: Request | JsView | str, **options: Unpack[FetchKwargs]) -> None:  # noqa: A002 - the SDK's
-        given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+        given: dict[str, Any] = dict(options)
         if isinstance(input, JsView):
             self._share(input.wrapped, given)
             return
+        body, method, headers = given.pop("body", None), given.pop("method", None), given.pop("headers", _ABSENT)
         fields: header_fields.Fields = []
         raw: Raw = None
         self._method, self._cf, self._options = "GET", None, {}
         if isinstance(input, Request):
             self._method, self._cf, self._options = input._method, input._cf, input._options
             self._url, fields = input._url, input._fields
-            if "body" not in given:
-                raw = input.give_body()
+            raw = input.give_body() if body is None else None
         else:
             self._url = normal_url(input)
-        content_type = None
-        if "body" in given:
-            raw, content_type = taken_in(given.pop("body"), "Request")
-        if "headers" in given:
-            fields = header_fields.checked_fields(given.pop("headers"))
-        if content_type and header_fields.find(fields, "content-type") is None:
-            fields = [*fields, ("content-type", content_type)]
-        if "method" in given:
-            self._method = _checked_method(given.pop("method"))
+        if headers is not _ABSENT:
+            fields = header_fields.required_fields(headers)
+        if body is not None:
+            raw, content_type = taken_in(body, "Request")
+            fields = header_fields.with_content_type(fields, content_type)
+        if method is not None:
+            self._method = _checked_method(method)
         if raw is not None and self._method in _BODILESS:
             raise TypeError(f"a {self._method} request cannot have a body")
         self._body, self._used, self._fields = raw, False, fields
-        self._cf = given.pop("cf", self._cf)
-        self._take_over(given)
+        if given:
+            self._cf = given.pop("cf", self._cf)
+            self._options = {**self._options, **_checked_options(given)}
 
     @classmethod
     def from_server(
@@ -99,7 +99,7 @@ class Request(Content):
         return self._url
 
     @property
-    def cf(self) -> Any:  # noqa: ANN401 - free-form, read by attribute
+    def cf(self) -> Any:
         """What the network says about the caller, read by attribute; None when it says nothing."""
         if self._cf is None:
             return None
@@ -108,63 +108,33 @@ class Request(Content):
         return JsDict(self._cf)
 
     @property
-    def cache(self) -> str:
-        """The cache mode asked for."""
-        return str(self._options.get("cache", "default"))
-
-    @property
-    def credentials(self) -> str:
-        """Always what was given; the platform does not use it."""
-        return str(self._options.get("credentials", "same-origin"))
-
-    @property
-    def destination(self) -> str:
-        """Always empty outside browsers."""
-        return ""
+    def cache(self) -> str | None:
+        """The cache mode asked for: no-store, no-cache or nothing."""
+        return self._options.get("cache")
 
     @property
     def integrity(self) -> str:
-        """The hash the content should have; not checked."""
-        return str(self._options.get("integrity", ""))
-
-    @property
-    def is_history_navigation(self) -> bool:
-        """Always False outside browsers."""
-        return False
+        """Always empty: the platform checks no hashes."""
+        return ""
 
     @property
     def keepalive(self) -> bool:
-        """Always what was given; the platform does not use it."""
-        return bool(self._options.get("keepalive", False))
-
-    @property
-    def mode(self) -> str:
-        """Always what was given; the platform does not use it."""
-        return str(self._options.get("mode", "cors"))
+        """Always False: the platform does not use it."""
+        return False
 
     @property
     def redirect(self) -> str:
-        """What `fetch` does with a redirect: follow, manual or error."""
+        """What `fetch` does with a redirect: follow or manual."""
         return str(self._options.get("redirect", "follow"))
-
-    @property
-    def referrer(self) -> str:
-        """Always what was given; the platform does not use it."""
-        return str(self._options.get("referrer", "about:client"))
-
-    @property
-    def referrer_policy(self) -> str:
-        """Always what was given; the platform does not use it."""
-        return str(self._options.get("referrerPolicy", ""))
 
     @property
     def js_object(self) -> JsView:
         """Stands for this request where the platform takes a JavaScript one."""
         return JsView(self)
 
-    async def json(self, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the sender wrote
+    async def json(self, **kwargs: Any) -> Any:
         """The body parsed as JSON. Options are those of `json.loads`."""
-        return await self.read_json(**kwargs)
+        return json.loads(await self.text(), **kwargs)
 
     def clone(self) -> Request:
         """A second request with the same content. Raises BodyUsedError when the body was read."""
@@ -185,20 +155,31 @@ class Request(Content):
         self._body, self._used = other.body, other._used
         self._cf, self._options = other._cf, other._options
 
-    def _take_over(self, given: dict[str, Any]) -> None:
-        unknown = given.keys() - _TAKEN_OVER
-        if unknown:
-            raise TypeError(f"unknown option of Request: {', '.join(sorted(unknown))}")
-        if given.get("redirect", "follow") not in _REDIRECTS:
-            raise TypeError(f"redirect must be follow, manual or error, not {given['redirect']!r}")
-        if given:
-            self._options = {**self._options, **given}
-
     def __repr__(self) -> str:
         return f"Request(method={self._method!r}, url={self._url!r})"
 
 
 _INCOMING: Mapping[str, Any] = {"redirect": "manual"}
+_ABSENT = object()
+
+
+def _checked_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is left of the options once method, headers, body and cf are taken; those that do nothing are dropped."""
+    kept: dict[str, Any] = {}
+    for name, value in given.items():
+        if name == "redirect" and value is not None:
+            if value not in _REDIRECTS:
+                raise TypeError(f"redirect must be follow or manual, not {value!r}")
+            kept[name] = value
+        elif name == "cache" and value is not None:
+            if value not in _CACHE_MODES:
+                raise TypeError(f"cache must be no-store or no-cache, not {value!r}")
+            kept[name] = value
+        elif name == "integrity" and value:
+            raise TypeError("integrity is not supported: check the hash of the body yourself")
+        elif name not in _IGNORED and name not in ("redirect", "cache", "integrity"):
+            raise TypeError(f"unknown option {name!r} of a Request")
+    return kept
 
 
 def _checked_method(method: object) -> str:

@@ -99,6 +99,10 @@ class FetchResponse(Content):
         """Stands for this response where the platform takes a JavaScript one."""
         return JsView(self)
 
+    async def read_json(self) -> Any:
+        """The body parsed as JSON; what `json()` of an instance does. Internal."""
+        return json.loads(await self.text())
+
     async def formData(self) -> FormData:
         """The same as `form_data`."""
         return await self.form_data()
@@ -125,11 +129,8 @@ class FetchResponse(Content):
     def replace_body(self, body: Body) -> Response:
         """A response with the same status and headers but another body."""
         raw, content_type = taken_in(body, "Response")
-        _check_null_body(self._status, raw)
-        fields = self._fields
-        if content_type and header_fields.find(fields, "content-type") is None:
-            fields = [*fields, ("content-type", content_type)]
-        return self.replaced(fields=fields, body=raw)
+        raw = _check_null_body(self._status, raw)
+        return self.replaced(fields=header_fields.with_content_type(self._fields, content_type), body=raw)
 
     def replaced(self, *, fields: header_fields.Fields | None = None, body: Raw = None) -> Response:
         """The same response with other header fields or another body. Internal."""
@@ -152,7 +153,7 @@ class FetchResponse(Content):
 
     @staticmethod
     def from_json(
-        data: Any,  # noqa: ANN401 - whatever json.dumps takes
+        data: Any,
         status: int | None = 200,
         status_text: str = "",
         headers: Headers | None = None,
@@ -160,9 +161,7 @@ class FetchResponse(Content):
         """A response with `data` as JSON. Raises TypeError when `data` cannot be written as JSON."""
         fields = _JSON_FIELDS
         if headers:
-            fields = header_fields.checked_fields(headers)
-            if header_fields.find(fields, "content-type") is None:
-                fields = [*fields, *_JSON_FIELDS]
+            fields = header_fields.with_content_type(header_fields.checked_fields(headers), "application/json")
         text = json.dumps(data)
         code = _checked_status(status, None)
         _check_null_body(code, text)
@@ -188,7 +187,7 @@ class Response(FetchResponse):
         status: int | None = None,
         status_text: str = "",
         headers: Headers | None = None,
-        web_socket: Any = None,  # noqa: ANN401 - an opaque end of a WebSocket
+        web_socket: Any = None,
     ) -> None:
         self._url = ""
         self._redirected = False
@@ -200,15 +199,11 @@ class Response(FetchResponse):
         raw, content_type = taken_in(body, "Response")
         if raw is not None and code in NULL_BODY_STATUSES:
             raw = _check_null_body(code, raw)
-        fields = header_fields.checked_fields(headers) if headers else None
-        if content_type is None:
-            fields = fields or []
-        elif fields is None:
-            fields = _TEXT_FIELDS if type(raw) is str else [("content-type", content_type)]
-        elif header_fields.find(fields, "content-type") is None:
-            fields.append(("content-type", content_type))
         self._body = raw
-        self._fields = fields
+        if headers or type(raw) is not str:
+            self._fields = header_fields.with_content_type(header_fields.checked_fields(headers), content_type)
+        else:
+            self._fields = _TEXT_FIELDS
         self._status = code
         self._status_text = _checked_status_text(status_text) if status_text else ""
         self.web_socket = web_socket
@@ -223,7 +218,7 @@ class Response(FetchResponse):
         status_text: str = "",
         url: str = "",
         redirected: bool = False,
-        web_socket: Any = None,  # noqa: ANN401 - an opaque end of a WebSocket
+        web_socket: Any = None,
     ) -> Self:
         """A response of checked parts. Internal."""
         response = cls.__new__(cls)
@@ -273,7 +268,9 @@ def _checked_status(status: object, web_socket: object) -> int:
 def _checked_status_text(text: object) -> str:
     if not isinstance(text, str):
         raise TypeError(f"status_text must be a text, got {type(text).__name__}")
-    return header_fields.checked_field("status-text", text)[1] if text else ""
+    if "\n" in text or "\r" in text or "\0" in text:
+        raise TypeError("status_text contains a line break or a NUL character")
+    return text
 
 
 def _check_null_body(status: int, body: Raw) -> Raw:

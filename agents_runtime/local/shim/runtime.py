@@ -38,7 +38,7 @@ def current_fetcher() -> Fetcher | None:
     return _fetcher.get()
 
 
-def current_environment() -> Any:  # noqa: ANN401 - bindings have no common type
+def current_environment() -> Any:
     """The environment of the running worker, or None where none runs."""
     return _environment.get()
 
@@ -61,7 +61,7 @@ class CurrentEnvironment:
 
     __slots__ = ()
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - bindings have no common type
+    def __getattr__(self, name: str) -> Any:
         env = _environment.get()
         if env is None:
             raise AttributeError(f"no worker is running here, so workers.env has no {name!r}")
@@ -78,14 +78,14 @@ class _Patched:
         self._env = env
         self.__dict__.update(replaced)
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - bindings have no common type
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._env, name)
 
 
 @contextmanager
 def patch_env(
     d: Mapping[str, Any] | Sequence[tuple[str, Any]] | None = None,
-    **kwds: Any,  # noqa: ANN401 - bindings have no common type
+    **kwds: Any,
 ) -> Generator[None]:
     """Replace bindings of `workers.env` for the length of a `with` block."""
     token = _environment.set(_Patched(_environment.get(), {**dict(d or {}), **kwds}))

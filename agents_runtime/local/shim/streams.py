@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     import asyncio
 
+    from agents_runtime.local.values import ArrayBuffer
+
 MAX_BUFFERED_BYTES = 128 * 1024 * 1024
 """What a stream may grow to when it is read as a whole: the memory of a worker on the platform."""
 
@@ -18,7 +20,7 @@ MAX_BUFFERED_BYTES = 128 * 1024 * 1024
 class ReadResult:
     """What a reader's `read()` gives: a chunk, or `done`."""
 
-    value: bytes | None
+    value: ArrayBuffer | None
     done: bool
 
 
@@ -43,8 +45,13 @@ class ReadableStream:
         self.locked = False
         self.disturbed = False
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return Chunks(self)
+    async def __aiter__(self) -> AsyncIterator[ArrayBuffer]:
+        reader = StreamReader(self)
+        try:
+            while (chunk := (await reader.read()).value) is not None:
+                yield chunk
+        finally:
+            await reader.cancel()
 
     def getReader(self) -> StreamReader:
         """Lock the stream and read it chunk by chunk."""
@@ -155,8 +162,10 @@ class StreamReader:
 
     async def read(self) -> ReadResult:
         """The next chunk, or a result that says `done`."""
+        from agents_runtime.local.values import ArrayBuffer
+
         chunk = await self._locked().pull()
-        return ReadResult(chunk, chunk is None)
+        return ReadResult(None, True) if chunk is None else ReadResult(ArrayBuffer(chunk), False)
 
     async def cancel(self, reason: object = None) -> None:
         """Cancel the stream."""

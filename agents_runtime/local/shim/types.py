@@ -69,4 +69,5 @@ class FetchKwargs(TypedDict, total=False):
     mode: str | None
     referrer: str | None
     referrerPolicy: str | None
+    signal: Any
     fetcher: Any
