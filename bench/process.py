@@ -75,7 +75,7 @@ class Server:
     def get(self, path: str, timeout_s: float = 30) -> str:
         """The body of a GET."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout_s) as response:
-            return response.read().decode()
+            return str(response.read(), "utf-8")
 
     def cpu_s(self) -> float:
         """CPU time used so far, user and system, by the process and its children."""

@@ -128,7 +128,9 @@ def unexplained_skips(text: str) -> list[str]:
     """A skip or an expected failure says why; nothing is skipped on every machine."""
     found = []
     for node in ast.walk(ast.parse(text)):
-        name = ast.unparse(node.func if isinstance(node, ast.Call) else node) if isinstance(node, ast.expr) else ""
+        if not isinstance(node, ast.expr):
+            continue
+        name = ast.unparse(node.func if isinstance(node, ast.Call) else node)
         if name in {"pytest.mark.skip", "mark.skip"}:
             found.append(f"{node.lineno}: skipped on every machine; delete the test or make it run")
         elif name in {"pytest.mark.skipif", "pytest.mark.xfail"} and isinstance(node, ast.Call):
