@@ -17,6 +17,7 @@ class Env:
 
     def __init__(self) -> None:
         self.agents_namespaces: dict[str, LocalNamespace] = {}
+        self.agents_host: Host | None = None
 
     def define(self, name: str, value: Any) -> None:
         """Set a binding or variable."""
@@ -30,7 +31,7 @@ class Env:
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("_"):
-            known = ", ".join(sorted(key for key in vars(self) if key != "agents_namespaces")) or "none"
+            known = ", ".join(sorted(vars(self).keys() - {"agents_namespaces", "agents_host"})) or "none"
             raise AttributeError(f"the environment has no {name!r}; it has: {known}. Add it to your wrangler file.")
         raise AttributeError(name)
 

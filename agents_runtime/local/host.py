@@ -67,6 +67,7 @@ class Host:
             DiskStore(options.data, options.durability, faults) if options.data else MemoryStore(faults)
         )
         self.env = Env()
+        self.env.agents_host = self
         self.wait_until = host_wait_until(self)
         self.exports = Exports(self.env.agents_namespaces)
         self.alarms = AlarmScheduler(self.clock, self.store.alarms, self._fire_alarm)
