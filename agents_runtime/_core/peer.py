@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -80,6 +80,11 @@ class Peer(Protocol):
     @property
     def sends_protocol(self) -> bool:
         """Whether the agent's own frames go to this connection."""
+        ...
+
+    @property
+    def send_text(self) -> Callable[[str], None]:
+        """Sends a finished text frame; raises `SocketClosed` when the connection is closing or closed."""
         ...
 
     def send(self, message: Payload) -> None:
