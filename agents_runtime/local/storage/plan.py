@@ -1,0 +1,140 @@
+"""Takes the text of `sql.exec` apart before SQLite sees it: statements, what each does, named parameters.
+
+Pure, and kept per text. Only what decides how a statement is run is looked at; SQLite judges the rest.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+NO_STATEMENT = "SQL code did not contain a statement."
+EARLY_PARAMETERS = (
+    "When executing multiple SQL statements in a single call, only the last statement can have parameters."
+)
+OWN_TRANSACTION = (
+    "BEGIN, COMMIT, ROLLBACK, SAVEPOINT and RELEASE are not allowed: call ctx.storage.transactionSync(fn), or await "
+    "ctx.storage.transaction(fn), to write several rows atomically. All writes of one event commit together anyway."
+)
+NO_VACUUM = "cannot VACUUM from within a transaction: SQLITE_ERROR"
+
+TOKEN = re.compile(
+    r"""
+      (?P<blank>   \s+ | --[^\n]* | /\*(?:.|\n)*?(?:\*/|\Z) )
+    | (?P<string>  '(?:[^']|'')*'? )
+    | (?P<name>    "(?:[^"]|"")*"? | `(?:[^`]|``)*`? | \[[^\]]*\]? | [^\W\d][\w$]* )
+    | (?P<numbered>\?\d+ )
+    | (?P<plain>   \? )
+    | (?P<named>   [:@$][\w$]+(?:::[\w$]+)* )
+    | (?P<number>  \.?\d[\w.]* )
+    | (?P<end>     ; )
+    | (?P<other>   . )
+    """,
+    re.VERBOSE,
+)
+
+_READING = frozenset({"select", "values", "explain", "pragma"})
+_TRANSACTION = frozenset({"begin", "commit", "end", "rollback", "savepoint", "release"})
+_SIMPLE = re.compile(r"\s*([A-Za-z]+)[^;:@$]*;?\s*\Z")
+_NUMBERED = re.compile(r"\?\d")
+_WRITES_INSIDE = re.compile(r"\b(?:insert|update|delete|replace)\b", re.IGNORECASE)
+_WRITING_PRAGMA = re.compile(r"pragma\s+(?:\w+\s*\.\s*)?(?:optimize|defer_foreign_keys)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a text."""
+
+    text: str
+    verb: str
+    """The first word, in lower case."""
+    writes: bool
+    refusal: str | None = None
+    """Why it must not run, when SQLite would not say it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The statements of a text in order. Only the last takes parameters and gives rows."""
+
+    earlier: tuple[Statement, ...]
+    last: Statement
+
+
+@lru_cache(maxsize=1024)
+def plan_of(query: str) -> Plan:
+    """Take a text apart. Never fails: what cannot run becomes a statement with a refusal, in its place."""
+    simple = _SIMPLE.match(query)
+    if simple is not None and not _NUMBERED.search(query):
+        return Plan((), _statement(query, simple[1]))
+    statements = [_examine(part) for part in _split(query)]
+    earlier = tuple(_without_parameters(statement) for statement in statements[:-1])
+    return Plan(earlier, statements[-1])
+
+
+def _statement(text: str, first_word: str) -> Statement:
+    verb = first_word.lower()
+    refusal = OWN_TRANSACTION if verb in _TRANSACTION else NO_VACUUM if verb == "vacuum" else None
+    if verb == "with":
+        writes = _WRITES_INSIDE.search(text) is not None
+    elif verb == "pragma":
+        writes = _WRITING_PRAGMA.search(text) is not None
+    else:
+        writes = verb not in _READING
+    if "_cf_" in text.lower():
+        text += " "  # never the same text as one of the host's own statements, which SQLite has compiled unguarded
+    return Statement(text, verb, writes, refusal)
+
+
+def _split(query: str) -> Iterator[str]:
+    start = 0
+    for token in TOKEN.finditer(query):
+        if token.lastgroup == "end" and sqlite3.complete_statement(query[start : token.end()]):
+            yield query[start : token.end()]
+            start = token.end() + _leading_space(query[token.end() :])
+    if start < len(query) or not query:
+        yield query[start:]
+
+
+def _leading_space(text: str) -> int:
+    return len(text) - len(text.lstrip(" \t\n\r\v\f"))
+
+
+def _examine(text: str) -> Statement:
+    """Look at one statement word by word, and give its named parameters the numbers SQLite would give them."""
+    first_word = ""
+    numbers: dict[str, int] = {}
+    highest = 0
+    parts: list[str] = []
+    for token in TOKEN.finditer(text):
+        kind, part = token.lastgroup, token.group()
+        if not first_word and kind == "name":
+            first_word = part
+        elif kind == "plain":
+            highest += 1
+        elif kind == "numbered":
+            highest = max(highest, int(part[1:]))
+        elif kind == "named":
+            if part not in numbers:
+                highest += 1
+                numbers[part] = highest
+            part = f"?{numbers[part]}"
+        parts.append(part)
+    if not first_word:
+        return Statement(text, "", writes=False, refusal=None if _has_substance(text) else NO_STATEMENT)
+    return _statement("".join(parts) if numbers else text, first_word)
+
+
+def _has_substance(text: str) -> bool:
+    return any(token.lastgroup not in ("blank", "end") for token in TOKEN.finditer(text))
+
+
+def _without_parameters(statement: Statement) -> Statement:
+    if statement.refusal is None and any(
+        token.lastgroup in ("plain", "numbered", "named") for token in TOKEN.finditer(statement.text)
+    ):
+        return Statement(statement.text, statement.verb, writes=False, refusal=EARLY_PARAMETERS)
+    return statement
