@@ -10,7 +10,6 @@ import functools
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
-from urllib.parse import quote, urlsplit
 
 from agents_runtime.errors import UsageError
 
@@ -22,6 +21,7 @@ MAX_NAME_BYTES = 1024
 """The platform forgets longer names, so an object could not tell who it is."""
 
 _CAPITAL = re.compile("[A-Z]")
+_is_plain = re.compile(r"[A-Za-z0-9_~!$&'()*+,;=:@|\-]+").fullmatch
 _DOTS = re.compile(r"(\.|%2e){1,2}", re.IGNORECASE)
 _KEPT_IN_SEGMENT = "!$%&'()*+,-.:;=@[]_|~"
 _KEPT_IN_COMPONENT = "!~*'()"
@@ -83,6 +83,8 @@ def name_for(segment: str) -> str:
     Raises:
         UsageError: no single path segment can carry the text.
     """
+    if _is_plain(segment):
+        return segment
     if not segment or any(mark in segment for mark in "/\\?#\0\t\r\n") or _DOTS.fullmatch(segment):
         raise UsageError(f"{segment[:80]!r} is not one path segment, so no URL reaches an agent of that name")
     return _encode(segment, _KEPT_IN_SEGMENT)
@@ -156,6 +158,8 @@ def _class_and_name(step: PathStep) -> tuple[str, str]:
 
 
 def _encode(text: str, kept: str) -> str:
+    from urllib.parse import quote
+
     try:
         return quote(text, safe=kept)
     except UnicodeEncodeError:
@@ -215,6 +219,8 @@ def _is_stable_segment(segment: str) -> bool:
 
 
 def _origin(origin: str) -> str:
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(origin)
         host, port = parts.hostname, parts.port
