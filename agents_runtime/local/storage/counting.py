@@ -12,14 +12,15 @@ _TARGET = re.compile(
     r"(?:\"((?:[^\"]|\"\")+)\"|\[([^\]]+)\]|`([^`]+)`|(\w+))",
     re.IGNORECASE,
 )
-_CHANGES_ROWS = re.compile(r"\b(?:update|delete|replace)\b", re.IGNORECASE)
+_SEARCHES = re.compile(r"\b(?:update|replace)\b|\bdelete\b.*\bwhere\b", re.IGNORECASE | re.DOTALL)
+_FROM_TABLE = re.compile(r"\s*(?:select|with)\b.*\bfrom\b", re.IGNORECASE | re.DOTALL)
 
 
 def rows_read(statement: Statement, changed: int, produced: int) -> int:
-    """Rows given out by a reading statement, or changed by one that looks for the rows it changes."""
+    """Rows given out by a statement that reads a table, or changed by one that looks for the rows it changes."""
     if not statement.writes:
-        return produced
-    return max(changed, 0) if _CHANGES_ROWS.search(statement.text) else 0
+        return produced if _FROM_TABLE.match(statement.text) else 0
+    return max(changed, 0) if _SEARCHES.search(statement.text) else 0
 
 
 def rows_written(database: Database, statement: Statement, changed: int) -> int:

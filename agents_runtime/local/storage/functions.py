@@ -45,6 +45,22 @@ def unhex(text: SqlScalar, ignored: SqlScalar = "") -> bytes | None:
         return None
 
 
+class StringAgg:
+    """`string_agg(text, separator)`: the texts that are not NULL, each but the first after its separator."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+
+    def step(self, value: SqlScalar, separator: SqlScalar) -> None:
+        if value is not None:
+            if self._parts:
+                self._parts.append("" if separator is None else _text(separator))
+            self._parts.append(_text(value))
+
+    def finalize(self) -> str | None:
+        return "".join(self._parts) if self._parts else None
+
+
 def _text(value: SqlScalar) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
@@ -53,6 +69,9 @@ def _text(value: SqlScalar) -> str:
         return text if any(mark in text for mark in ".en") else text + ".0"
     return str(value)
 
+
+STRING_AGG_SINCE = (3, 44, 0)
+"""The SQLite that has `string_agg` itself."""
 
 ADDED_FUNCTIONS: tuple[tuple[str, int, Callable[..., SqlScalar]], ...] = (
     ("concat", -1, concat),

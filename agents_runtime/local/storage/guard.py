@@ -9,8 +9,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
-from agents_runtime.local.storage.functions import ADDED_FUNCTIONS, SqlScalar
+from agents_runtime.local.storage.functions import ADDED_FUNCTIONS, STRING_AGG_SINCE, SqlScalar, StringAgg
 
 MAX_VALUE_BYTES = 2 * 1024 * 1024
 """The largest row, text or blob: the documented limit; some builds of the platform take more."""
@@ -93,6 +94,9 @@ class Guard:
             connection.setlimit(limit, value)
         for name, arguments, function in missing_functions():
             connection.create_function(name, arguments, function, deterministic=True)
+        if sqlite3.sqlite_version_info < STRING_AGG_SINCE:
+            aggregate: Any = StringAgg  # the stubs know aggregates of one int only
+            connection.create_aggregate("string_agg", 2, aggregate)
         connection.set_authorizer(self.authorize)
 
     def authorize(

@@ -19,6 +19,7 @@ OWN_TRANSACTION = (
     "BEGIN, COMMIT, ROLLBACK, SAVEPOINT and RELEASE are not allowed: call ctx.storage.transactionSync(fn), or await "
     "ctx.storage.transaction(fn), to write several rows atomically. All writes of one event commit together anyway."
 )
+NOT_AUTHORIZED = "not authorized: SQLITE_AUTH"
 NO_VACUUM = "cannot VACUUM from within a transaction: SQLITE_ERROR"
 
 TOKEN = re.compile(
@@ -77,16 +78,29 @@ def plan_of(query: str) -> Plan:
 
 def _statement(text: str, first_word: str) -> Statement:
     verb = first_word.lower()
-    refusal = OWN_TRANSACTION if verb in _TRANSACTION else NO_VACUUM if verb == "vacuum" else None
     if verb == "with":
         writes = _WRITES_INSIDE.search(text) is not None
     elif verb == "pragma":
         writes = _WRITING_PRAGMA.search(text) is not None
     else:
         writes = verb not in _READING
+    refusal = _refusal_of(text, verb)
     if "_cf_" in text.lower():
         text += " "  # never the same text as one of the host's own statements, which SQLite has compiled unguarded
     return Statement(text, verb, writes, refusal)
+
+
+def _refusal_of(text: str, verb: str) -> str | None:
+    if verb in _TRANSACTION:
+        return OWN_TRANSACTION
+    if verb == "vacuum":
+        return NO_VACUUM
+    if verb == "alter":  # SQLite does not tell the authorizer the new name of a table
+        words = [token.group().strip("'\"`[]").lower() for token in TOKEN.finditer(text) if token.lastgroup != "blank"]
+        for position in range(2, len(words)):
+            if words[position].startswith("_cf_") and words[position - 2 : position] == ["rename", "to"]:
+                return NOT_AUTHORIZED
+    return None
 
 
 def _split(query: str) -> Iterator[str]:

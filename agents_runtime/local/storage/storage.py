@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextvars import ContextVar
 from datetime import datetime
 from typing import NoReturn, Protocol, TypeVar, cast, overload
 
@@ -163,6 +165,7 @@ class DurableObjectStorage(KeyValueOperations):
         self._database = database
         self._block_concurrency = block_concurrency
         self._committed = committed
+        self._transactions = asyncio.Lock()
 
     def transactionSync(self, work: Callable[[], T]) -> T:
         """Run `work` atomically: an exception undoes its writes and is raised again. Nests.
@@ -172,12 +175,16 @@ class DurableObjectStorage(KeyValueOperations):
         return self._database.transaction(work)
 
     async def transaction(self, work: Callable[[DurableObjectTransaction], Awaitable[T] | T]) -> T:
-        """Run `work(txn)` atomically while no other event enters the object.
+        """Run `work(txn)` atomically while no other event enters the object. Nests; others wait for their turn.
 
         Raises:
             JsException: a PythonError with the traceback of what `work` raised; its writes are undone.
         """
-        result, error = await self._block_concurrency(lambda: self._run_transaction(work))
+        if _inside.get() is self:
+            result, error = await self._run_transaction(work)
+        else:
+            async with self._transactions:
+                result, error = await self._block_concurrency(lambda: self._run_transaction(work))
         if error is not None:
             raise JsException("PythonError", "".join(traceback.format_exception(error))) from error
         return cast("T", result)
@@ -219,6 +226,7 @@ class DurableObjectStorage(KeyValueOperations):
         """Run the work between savepoints. An error is handed back, since one that escapes resets the object."""
         database = self._database
         database.hold()
+        token = _inside.set(self)
         try:
             transaction = DurableObjectTransaction(database, self._table, self._alarm)
             try:
@@ -233,7 +241,12 @@ class DurableObjectStorage(KeyValueOperations):
             transaction.finish(keep=True)
             return result, None
         finally:
+            _inside.reset(token)
             database.unhold()
+
+
+_inside: ContextVar[DurableObjectStorage | None] = ContextVar("agents_runtime_inside_transaction", default=None)
+"""The storage whose async transaction this code runs in."""
 
 
 def _alarm_ms(when: float | datetime) -> int:
