@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
-Json = Any
-"""A JSON value: dict, list, str, int, float, bool or None."""
+Json: TypeAlias = Any
+"""A JSON value: dict, list, str, int, float, bool or None. Not typed further, so that tests can look into it."""
 
-Frame = dict[str, Json] | str | bytes
-"""One frame: a JSON object as a dict, other text as str, a binary frame as bytes."""
+Frame: TypeAlias = Any
+"""One frame: a JSON object as a dict, other text as str, a binary frame as bytes. Not typed, as above."""
 
 Predicate = Callable[[Frame], object]
 """Says whether a frame is the one waited for."""

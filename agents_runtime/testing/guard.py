@@ -9,7 +9,7 @@ import functools
 import ipaddress
 import socket
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, cast
 
 from agents_runtime.errors import UsageError
 
@@ -84,9 +84,9 @@ class NetworkGuard:
         setattr(owner, name, guarded)
 
     def _check_address(self, family: int, address: object) -> None:
-        if family not in (socket.AF_INET, socket.AF_INET6) or not isinstance(address, tuple) or len(address) < 2:
-            return  # a socket inside this machine, or a mistake for the real call to name
-        self._check_host(address[0], address[1])
+        parts = cast("tuple[object, ...]", address) if isinstance(address, tuple) else ()
+        if family in (socket.AF_INET, socket.AF_INET6) and len(parts) >= 2:
+            self._check_host(parts[0], parts[1])
 
     def _check_host(self, host: object, port: object) -> None:
         name = _canonical(host)

@@ -26,7 +26,7 @@ class TimeMachine:
 
     Args:
         settle: returns when nothing makes progress any more.
-        armed: names of what has an alarm, for the error message.
+        armed: what has an alarm, and when, for the error message.
     """
 
     def __init__(

@@ -9,9 +9,9 @@ before a test asks for a fixture. Settings, in the pytest section of the project
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -78,7 +78,7 @@ def runtime(runtime_factory: RuntimeFactory) -> Runtime:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """Let every async test that uses our fixtures end with our checks, whoever runs it."""
     session = _session_of(item)
     if session is None or not isinstance(item, pytest.Function):
@@ -88,12 +88,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
     function = item.obj
     if not is_async_test(function):
         return (yield)
-    watched = session.watch(inner_test(function))
-    holder, name = (item, "obj") if inner_test(function) is function else (function.hypothesis, "inner_test")
-    if name == "inner_test" and not _has_other_runner(item):
-        watched = _synchronous(watched)
+    inner = inner_test(function)
+    watched = session.watch(inner)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(holder, name, watched)
+        if inner is function:
+            patch.setattr(item, "obj", watched)
+        else:
+            runs_itself = _has_other_runner(item)
+            patch.setattr(function.hypothesis, "inner_test", watched if runs_itself else session.on_new_loops(watched))
         return (yield)
 
 
@@ -113,15 +115,14 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, Any, Any]:
     """Run the async fixtures of our tests, on the loop of the test, when no other plug-in does."""
-    function = fixturedef.func
-    is_generator = inspect.isasyncgenfunction(function)
-    is_ours = (is_generator or inspect.iscoroutinefunction(function)) and SESSION_FIXTURE in request.fixturenames
-    if not is_ours or fixturedef.scope != "function" or _has_other_runner(request.node):
+    function: Callable[..., Any] = fixturedef.func
+    is_async = inspect.isasyncgenfunction(function) or inspect.iscoroutinefunction(function)
+    is_ours = is_async and fixturedef.scope == "function" and SESSION_FIXTURE in request.fixturenames
+    if not is_ours or _has_other_runner(request.node):
         return (yield)
     session: TestSession = request.getfixturevalue(SESSION_FIXTURE)
     with pytest.MonkeyPatch.context() as patch:
-        adapted = _generator_fixture(function, session) if is_generator else _plain_fixture(function, session)
-        patch.setattr(fixturedef, "func", adapted)
+        patch.setattr(fixturedef, "func", session.fixture(_of_instance(function, request.instance)))
         return (yield)
 
 
@@ -132,43 +133,13 @@ def _session_of(item: pytest.Item) -> TestSession | None:
 
 def _has_other_runner(item: pytest.Item) -> bool:
     """Whether pytest-asyncio or anyio runs this test."""
-    return item.get_closest_marker("asyncio") is not None or "anyio_backend" in getattr(item, "fixturenames", ())
+    if "anyio_backend" in getattr(item, "fixturenames", ()):
+        return True
+    return item.get_closest_marker("asyncio") is not None and item.config.pluginmanager.has_plugin("asyncio")
 
 
-def _synchronous(function: Callable[..., Any]) -> Callable[..., None]:
-    """Run each of hypothesis' examples on a loop of its own."""
-    import asyncio
-
-    @functools.wraps(function)
-    def run(*args: object, **kwargs: object) -> None:
-        asyncio.run(function(*args, **kwargs))
-
-    return run
-
-
-def _plain_fixture(function: Callable[..., Any], session: TestSession) -> Callable[..., object]:
-    @functools.wraps(function)
-    def set_up(*args: object, **kwargs: object) -> object:
-        return session.run(function(*args, **kwargs))
-
-    return set_up
-
-
-def _generator_fixture(
-    function: Callable[..., AsyncGenerator[object, None]], session: TestSession
-) -> Callable[..., Iterator[object]]:
-    @functools.wraps(function)
-    def set_up(*args: object, **kwargs: object) -> Iterator[object]:
-        generator = function(*args, **kwargs)
-        yield session.run(anext(generator))
-        session.run(_exhaust(generator))
-
-    return set_up
-
-
-async def _exhaust(generator: AsyncGenerator[object, None]) -> None:
-    try:
-        await anext(generator)
-    except StopAsyncIteration:
-        return
-    raise ValueError("an async fixture yielded twice")
+def _of_instance(function: Callable[..., Any], instance: object) -> Callable[..., Any]:
+    """A fixture that is a method, bound to the instance the test runs on."""
+    if instance is None or not isinstance(function, MethodType) or type(function.__self__) is not type(instance):
+        return function
+    return MethodType(function.__func__, instance)

@@ -128,7 +128,7 @@ class Runtime:
             request = upgrade_request(target, client_id=client_id, query=query, headers=headers)
             label, response = target, await host.fetch(request)
         else:
-            handle = target if isinstance(target, ObjectHandle) else self.get(target, name)
+            handle: ObjectHandle[Any] = self.get(target, name) if isinstance(target, type) else target
             binding, _ = self._engine.namespace_of(self._engine.classes[handle.object_id.class_name])
             path = agent_path(binding, handle.name or handle.id)
             request = upgrade_request(path, client_id=client_id, query=query, headers=headers)
@@ -288,9 +288,9 @@ class Runtime:
         return LocalStub(host, object_id)
 
     def _armed(self) -> list[str]:
-        host = self._engine.host
-        ids = [object_id for cls in self._engine.classes.values() for object_id in host.ids(cls)]
-        return [repr(object_id) for object_id in ids if host.alarms.is_armed(object_id)]
+        return [
+            f"{object_id!r} at {show_time(when_ms)}" for object_id, when_ms in self._engine.host.store.list_alarms()
+        ]
 
     def _sibling(self) -> Runtime:
         """A fresh runtime with the same settings, classes and entrypoint."""

@@ -9,9 +9,11 @@ import asyncio
 import contextvars
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
 
 from agents_runtime.testing.guard import NetworkGuard
 from agents_runtime.testing.leaks import TaskWatch
@@ -20,12 +22,6 @@ if TYPE_CHECKING:
     from agents_runtime.testing.runtime import Runtime
 
 T = TypeVar("T")
-
-
-class TestProblems(AssertionError):
-    """Raised when a test passed but left tasks running, or exceptions inside objects that nobody saw."""
-
-    __test__ = False
 
 
 class TestSession:
@@ -40,7 +36,7 @@ class TestSession:
         self._context = contextvars.copy_context()
 
     @contextmanager
-    def open(self) -> Iterator[TestSession]:
+    def open(self) -> Generator[TestSession]:
         """Guard the network meanwhile; afterwards close the loop, if this session has one of its own."""
         self._guard.start()
         try:
@@ -71,25 +67,59 @@ class TestSession:
 
         return watched
 
+    def on_new_loops(self, example: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+        """`example`, run on a new loop each time: hypothesis calls it often."""
+
+        @functools.wraps(example)
+        def run(*args: object, **kwargs: object) -> None:
+            asyncio.run(example(*args, **kwargs))
+
+        return run
+
+    def fixture(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """An async fixture as a plain one that runs on this test's loop."""
+
+        @functools.wraps(function)
+        def plain(*args: object, **kwargs: object) -> object:
+            return self.run(function(*args, **kwargs))
+
+        @functools.wraps(function)
+        def generator(*args: object, **kwargs: object) -> Iterator[object]:
+            steps: AsyncGenerator[object, None] = function(*args, **kwargs)
+            yield self.run(_next(steps))
+            if self.run(_next(steps, _END)) is not _END:
+                raise ValueError(f"the fixture {function.__name__} yields more than once")
+
+        return generator if inspect.isasyncgenfunction(function) else plain
+
     async def _end(self, tasks: TaskWatch) -> None:
         problems = [problem for runtime in self.runtimes for problem in runtime.unexpected_errors()]
         tolerant = any(runtime.expects_errors for runtime in self.runtimes)
         where = "\n".join(runtime.describe() for runtime in self.runtimes)
         for runtime in self.runtimes:
             await runtime.aclose()
+        self.runtimes.clear()
         leaks = await tasks.finish()
         if not tolerant:
             problems += leaks
         if problems:
-            raise TestProblems("\n\n".join([*problems, where]))
+            pytest.fail("\n\n".join([*problems, where]), pytrace=False)
 
     async def _end_after(self, failure: BaseException, tasks: TaskWatch) -> None:
         for runtime in self.runtimes:
             for note in [*runtime.unexpected_errors(), runtime.describe()]:
                 failure.add_note(note)
             await runtime.aclose()
+        self.runtimes.clear()
         for note in await tasks.finish():
             failure.add_note(note)
+
+
+_END = object()
+
+
+async def _next(steps: AsyncGenerator[object, None], *default: object) -> object:
+    return await anext(steps, *default)
 
 
 def is_async_test(function: Callable[..., object]) -> bool:

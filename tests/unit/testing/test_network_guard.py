@@ -51,7 +51,7 @@ def test_a_connection_to_another_machine_is_refused_before_a_packet_leaves(guard
 
 
 def test_a_foreign_name_is_refused_before_it_is_looked_up(guard):
-    with pytest.raises(NetworkRefused, match="api.example.com:443"):
+    with pytest.raises(NetworkRefused, match=r"api\.example\.com:443"):
         socket.create_connection(("api.example.com", 443), timeout=5)
 
 
@@ -78,7 +78,10 @@ async def test_loopback_works(guard):
 
 
 def test_an_allowed_address_is_not_refused(guard):
-    with socket.socket(type=socket.SOCK_DGRAM) as sock, contextlib.suppress(OSError):  # sends nothing; there may be no route
+    with (
+        socket.socket(type=socket.SOCK_DGRAM) as sock,
+        contextlib.suppress(OSError),
+    ):  # sends nothing; there may be no route
         sock.connect(("203.0.113.7", 9))
 
 
