@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class _SourceOnlyLoader(SourceFileLoader):
     """A loader that always compiles the source."""
 
-    def path_stats(self, path: str) -> NoReturn:  # type: ignore[override] # raising tells importlib that there is no cache
+    def path_stats(self, path: str) -> NoReturn:
+        """Refuse: without them importlib neither reads nor writes byte-code."""
         raise OSError(path)
 
 

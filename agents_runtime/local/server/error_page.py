@@ -21,7 +21,7 @@ _PAGE = """<!doctype html>
 @media (prefers-color-scheme: dark) {{
   :root {{ --ink: #ececf4; --paper: #15151c; --soft: #9a9aad; --box: #1e1e28; --line: #30303e; }}
 }}
-body {{ margin: 0; padding: 6vh 5vw; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }}
+body {{ margin: 0; padding: 6vh 5vw; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui; }}
 main {{ max-width: 62rem; margin: auto; }}
 h1 {{ font-size: 1.35rem; margin: 0 0 .4rem; overflow-wrap: anywhere; }}
 p {{ color: var(--soft); margin: 0 0 1.4rem; }}
