@@ -51,7 +51,7 @@ class Request(Content):
         if isinstance(input, Request):
             self._method, self._cf, self._options = input._method, input._cf, input._options
             self._url, fields = input._url, input._fields
-            raw = input.give_body() if body is None else None
+            raw = _taken_over_body(input) if body is None else None
         else:
             self._url = normal_url(input)
         if headers is not _ABSENT:
@@ -180,6 +180,12 @@ def _checked_options(given: Mapping[str, Any]) -> dict[str, Any]:
         elif name not in _IGNORED and name not in ("redirect", "cache", "integrity"):
             raise TypeError(f"unknown option {name!r} of a Request")
     return kept
+
+
+def _taken_over_body(other: Request) -> Raw:
+    if other.body_used:
+        raise TypeError("the body of the request to copy was read already: clone the request before reading it")
+    return other.give_body()
 
 
 def _checked_method(method: object) -> str:

@@ -39,7 +39,7 @@ class ReadableStream:
             raise TypeError(f"a stream is made of an iterable of bytes, not of one {type(source).__name__}")
         if not isinstance(source, AsyncIterable):
             source = _Listed(source)
-        self._source = aiter(source)
+        self._source: AsyncIterator[bytes | str] = aiter(source)
         self._ended = False
         self._pulling = False
         self.locked = False
@@ -120,7 +120,7 @@ class ReadableStream:
         return b"".join(chunks)
 
     async def _close_source(self) -> None:
-        close = getattr(self._source, "aclose", None)
+        close, self._source = getattr(self._source, "aclose", None), _Listed(())
         if close is not None:
             await close()
 
