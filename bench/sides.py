@@ -75,7 +75,8 @@ class Python(Side):
         """Start the local host; `live` keeps idle agents for an hour."""
         port = next(_ports)
         data = self._empty("python-data")
-        command = [sys.executable, "-m", "agents_runtime.local.cli", "serve", "--port", str(port), "--data", str(data)]
+        program = Path(sys.executable).parent / "agents-runtime"
+        command = [str(program), "serve", "--port", str(port), "--data", str(data), "--no-access-log"]
         if live:
-            command += ["--hibernate-after", "3600"]
+            command += ["--idle-timeout", "3600"]
         return Server(command, port, HERE / "worker", self.log)

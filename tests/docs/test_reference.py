@@ -9,7 +9,7 @@ import click
 import pytest
 
 import agents_runtime
-from agents_runtime.local.cli import main
+from agents_runtime.local.cli.commands import cli
 from tests.tidy.test_public_surface import agent_members
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,8 +35,7 @@ def test_a_member_of_agent_is_in_the_reference(name):
 
 
 def commands() -> dict[str, click.Command]:
-    assert isinstance(main, click.Group)
-    return dict(main.commands)
+    return dict(cli.commands)
 
 
 @pytest.mark.parametrize("name", sorted(commands()))
