@@ -38,7 +38,7 @@ export const scenarios = {
     call("method missing", "missing"),
     call("method not exposed", "hidden"),
     call("constructor", "constructor"),
-    call("inherited method not exposed", "setState", [{ count: 9 }]),
+    call("inherited method not exposed", "destroy"),
     call("too few arguments", "echo"),
     call("set_state before the reply", "increment", [5]),
     call("two states before the reply", "twice"),

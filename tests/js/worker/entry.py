@@ -1,0 +1,108 @@
+"""An agent with one method for everything a client can do, and a route of its own for `basePath`."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import parse_qs, urlsplit
+
+from workers import Response, WorkerEntrypoint
+
+from agents_runtime import Agent, StreamingResponse, callable, get_agent_by_name, get_current_agent, route_agent_request
+
+
+class Probe(Agent):
+    initial_state = {"count": 0}
+
+    def __init__(self, ctx, env):
+        super().__init__(ctx, env)
+        self.calls_in_this_life = 0
+
+    def should_connection_be_readonly(self, connection, ctx):
+        return "readonly" in parse_qs(urlsplit(ctx.request.url).query)
+
+    def validate_state_change(self, next_state, source):
+        if next_state["count"] < 0:
+            raise ValueError("count must not be negative")
+
+    def on_connect(self, connection, ctx):
+        connection.set_state({"query": urlsplit(ctx.request.url).query})
+
+    def on_message(self, connection, message):
+        connection.send(message)
+
+    async def on_request(self, request):
+        return Response.json({"method": request.method, "body": await request.text(), "count": self.state["count"]})
+
+    @callable
+    def increment(self, by=1):
+        self.set_state({"count": self.state["count"] + by})
+        return self.state["count"]
+
+    @callable
+    def echo(self, value=None):
+        return value
+
+    @callable
+    def fail(self, text):
+        raise RuntimeError(text)
+
+    @callable
+    async def slow(self, seconds, value):
+        await asyncio.sleep(seconds)
+        return value
+
+    def hidden(self):
+        return "nobody may call this"
+
+    @callable(streaming=True)
+    async def words(self, text):
+        for word in text.split():
+            yield word
+            await asyncio.sleep(0.01)
+
+    @callable(streaming=True)
+    def count_to(self, stream: StreamingResponse, last):
+        for number in range(1, last + 1):
+            stream.send(number)
+        stream.end({"total": last})
+
+    @callable(streaming=True)
+    async def words_then_fail(self, text):
+        for word in text.split():
+            yield word
+        raise RuntimeError("ran out of words")
+
+    @callable
+    def me(self):
+        connection = get_current_agent().connection
+        return {"id": connection.id, "state": connection.state, "others": len(list(self.get_connections())) - 1}
+
+    @callable
+    def remember(self, value):
+        get_current_agent().connection.set_state({"remembered": value})
+
+    @callable
+    def life(self):
+        """How often this has been called since the object was built."""
+        self.calls_in_this_life += 1
+        return self.calls_in_this_life
+
+    @callable
+    def shout(self, text):
+        self.broadcast(text)
+
+    @callable
+    def dismiss(self, code, reason):
+        get_current_agent().connection.close(code, reason)
+
+
+class Plain(Agent):
+    """No state, no methods."""
+
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        if urlsplit(request.url).path.startswith("/mine/"):
+            mine = await get_agent_by_name(self.env.Probe, request.url.split("/mine/")[1].split("?")[0])
+            return await mine.fetch(request)
+        return await route_agent_request(request, self.env) or Response("Not found", status=404)
