@@ -74,6 +74,11 @@ class Database:
         self._retired: BaseException | None = None
         self._is_emptied = False
 
+    def __del__(self) -> None:
+        for connection in (self._connection, self._kept):
+            if connection is not None:
+                connection.close()
+
     # Opening and closing
 
     @property
