@@ -103,7 +103,7 @@ def serve(**options: Any) -> None:
 @click.option("--run", is_flag=True, help="Start it when it is written.")
 def new(name: str, template: str, run: bool) -> None:
     """Write a new project into the folder NAME."""
-    from agents_runtime.local.templates import create_project
+    from agents_runtime.local.cli.new_project import create_project
 
     try:
         folder = create_project(Path(name), template)
