@@ -46,11 +46,12 @@ class Actor:
     def wake(self) -> Life:
         """The object in memory, constructed now if it was not."""
         life = self.life
-        if life is not None and (not self.host.options.evict_before_every_event or not self.evict()):
+        if life is not None and (not self.host.options.evict_before_every_event or not self._fall_asleep()):
             self.host.entered(life)
             return life
         self.host.check_running()
         life = self.life = Life(self)
+        self.host.occupied(self)
         self.host.entered(life)
         token = current_life.set(life)
         try:
@@ -64,6 +65,12 @@ class Actor:
 
     def evict(self) -> bool:
         """Drop the object's memory if nothing runs in it. Sockets stay open; storage is closed."""
+        is_asleep = self._fall_asleep()
+        if is_asleep and not len(self.sockets):
+            self.host.vacated(self)
+        return is_asleep
+
+    def _fall_asleep(self) -> bool:
         life = self.life
         if life is None:
             return True
@@ -88,8 +95,6 @@ class Actor:
         if life is not None:
             life.end(reason, error)
             self.host.left(life)
-        if not len(self.sockets):
-            self.host.vacated(self)
 
     def went_idle(self, life: Life) -> None:
         """Told by a life whose last event ended."""
@@ -140,6 +145,8 @@ class Actor:
         self.host.start_task(self._message(end, data))
 
     async def _message(self, end: ServerEnd, data: str | bytes) -> None:
+        if end.owner is not self:
+            return  # the object was reset before this event began, and its sockets were dropped
         try:
             life = self.wake()
             await life.run(lambda instance: instance.webSocketMessage(handle(end, life), to_platform(data)))
@@ -152,6 +159,8 @@ class Actor:
         self.host.start_task(self._close(end, code, reason, was_clean))
 
     async def _close(self, end: ServerEnd, code: int, reason: str, was_clean: bool) -> None:
+        if end.owner is not self:
+            return
         try:
             life = self.wake()
             if getattr(life.instance, "webSocketClose", None) is not None:

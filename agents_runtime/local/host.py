@@ -37,6 +37,8 @@ T = TypeVar("T")
 
 ErrorListener = Callable[[Actor, str, BaseException], None]
 
+CRASH_MESSAGE = "The object crashed."
+
 logger = logging.getLogger("agents_runtime.local")
 
 
@@ -135,7 +137,7 @@ class Host:
 
     async def _drained(self, limit_s: float) -> bool:
         """Wait until no event is being handled. False: some still are after `limit_s`."""
-        for pause_s in itertools.repeat(DRAIN_CHECK_S, int(limit_s / DRAIN_CHECK_S)):
+        for pause_s in itertools.repeat(DRAIN_CHECK_S, int(limit_s / DRAIN_CHECK_S) + 1):
             if not any(actor.life is not None and actor.life.is_handling for actor in self._actors.values()):
                 return True
             await asyncio.sleep(pause_s)
@@ -208,7 +210,7 @@ class Host:
         """Drop an object as a dying machine would: uncommitted writes are lost, sockets vanish (1006)."""
         actor = self._actors.get(object_id)
         if actor is not None:
-            actor.reset(JsException("Error", "The object crashed."), code=ABNORMAL)
+            actor.reset(JsException("Error", CRASH_MESSAGE), code=ABNORMAL)
 
     def is_live(self, object_id: LocalId) -> bool:
         """Whether the object is in memory."""
@@ -276,6 +278,10 @@ class Host:
         self._idle.pop(life, None)
         self._open.discard(life)
 
+    def occupied(self, actor: Actor) -> None:
+        """`actor` has an object in memory: every event of its id must come to it."""
+        self._actors[actor.id] = actor
+
     def vacated(self, actor: Actor) -> None:
         """`actor` has neither memory nor sockets; it is made again when needed."""
         self._actors.pop(actor.id, None)
@@ -288,7 +294,10 @@ class Host:
         return next((key for key, known in self._classes.items() if known is cls), cls.__name__)
 
     def _fire_alarm(self, object_id: LocalId) -> None:
-        self.start_task(self.actor(object_id).fire_alarm())
+        self.start_task(self._alarm(object_id))
+
+    async def _alarm(self, object_id: LocalId) -> None:
+        await self.actor(object_id).fire_alarm()  # looked up only now: the address may have changed hands meanwhile
 
     def _sweep(self) -> None:
         self._sweeper = None
@@ -312,7 +321,9 @@ class Host:
         return (life for life in self._idle if life in self._open)
 
     def _has_uncommitted(self) -> bool:
-        return any(actor.life is not None and actor.life.output.is_dirty for actor in self._actors.values())
+        """Whether a commit is about to happen. One held back by a transaction that is waiting is not."""
+        lives = (actor.life for actor in self._actors.values() if actor.life is not None)
+        return any(life.output.is_dirty and not life.database.is_held for life in lives)
 
     def _is_quiet(self) -> bool:
         return not self._tasks and not any(

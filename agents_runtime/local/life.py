@@ -75,10 +75,13 @@ class Life:
             if self.input.is_closed:
                 await self.input.enter()
             try:
-                return await call(self.instance)
+                result = await call(self.instance)
             finally:
                 if self.output.is_dirty:
                     await self.output.committed()
+            if self._reset_error is not None:
+                raise self._reset_error  # it was reset from within, and went on: its writes are lost
+            return result
         except asyncio.CancelledError:
             if self._reset_error is None or task is None:
                 raise
