@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import TYPE_CHECKING
 
 from agents_runtime.errors import UsageError
 from agents_runtime.local.entropy import SeededEntropy
-from agents_runtime.local.host import Host
+from agents_runtime.local.host import CRASH_MESSAGE, Host
 from agents_runtime.local.namespaces import LocalNamespace
 from agents_runtime.local.shim import install
 from agents_runtime.local.store import MemoryStore
+from agents_runtime.local.values import JsException
 from agents_runtime.testing.faults import FaultPlan
 from agents_runtime.testing.reports import ObjectError
 
@@ -39,10 +40,11 @@ class Engine:
         self.classes: dict[str, type] = {}
         self._entropy = SeededEntropy(options.seed)
         self._memory = None if options.data else MemoryStore(self.faults)
-        self._setup: list[Callable[[Host], object]] = [lambda host: host.set_entrypoint(_route)]
+        self._setup: list[Callable[[Host], object]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
         self.host = self._make_host(options.env)
+        self.set_up(lambda host: host.set_entrypoint(_route))
 
     # What runs here
 
@@ -137,7 +139,9 @@ class Engine:
         return host
 
     def _record(self, actor: Actor, event: str, error: BaseException) -> None:
-        self.errors.append(ObjectError(repr(actor), event, error))
+        was_crashed_on_purpose = isinstance(error, JsException) and error.message == CRASH_MESSAGE
+        if not was_crashed_on_purpose:
+            self.errors.append(ObjectError(repr(actor), event, error))
 
 
 async def _route(request: Request, env: Env, context: object) -> FetchResponse:
@@ -160,7 +164,5 @@ def _is_same_class(one: type, other: type) -> bool:
 
 
 def _file_of(cls: type) -> str | None:
-    try:
-        return inspect.getsourcefile(cls)
-    except (OSError, TypeError):
-        return None
+    functions = (value for value in vars(cls).values() if isinstance(value, FunctionType))
+    return next((function.__code__.co_filename for function in functions), None)
