@@ -37,7 +37,7 @@ class Blob:
 
     def __init__(
         self,
-        blob_parts: Iterable[BlobValue] | BlobValue | JsView,
+        blob_parts: Iterable[BlobValue] | BlobValue,
         content_type: str | None = None,
         endings: BlobEnding | str | None = None,
     ) -> None:
@@ -105,7 +105,7 @@ class File(Blob):
 
     def __init__(
         self,
-        blob_parts: Iterable[BlobValue] | BlobValue | JsView,
+        blob_parts: Iterable[BlobValue] | BlobValue,
         filename: str,
         content_type: str | None = None,
         endings: BlobEnding | str | None = None,

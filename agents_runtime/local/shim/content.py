@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from agents_runtime.local.shim import headers as header_fields
 from agents_runtime.local.shim.js_view import unwrap
-from agents_runtime.local.shim.streams import Chunks, ReadableStream
+from agents_runtime.local.shim.streams import Chunk, Chunks, ReadableStream
 
 if TYPE_CHECKING:
     import builtins
@@ -68,7 +68,7 @@ def _taken_in_object(body: object, owner: str) -> tuple[Raw, str | None]:
     if isinstance(plain, Blob) and plain is not body:
         return plain.data, plain.content_type or None
     if isinstance(body, AsyncIterable):
-        return ReadableStream(cast("AsyncIterable[bytes | str]", body)), None
+        return ReadableStream(cast("AsyncIterable[Chunk]", body)), None
     hint = "; pass `await blob.bytes()`" if isinstance(body, Blob) else ""
     raise TypeError(f"Unsupported type in {owner}: {type(body).__name__}{hint}")
 

@@ -16,6 +16,10 @@ MAX_BUFFERED_BYTES = 128 * 1024 * 1024
 """What a stream may grow to when it is read as a whole: the memory of a worker on the platform."""
 
 
+Chunk = bytes | bytearray | memoryview | str
+"""What a source may give. Text is encoded as UTF-8."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReadResult:
     """What a reader's `read()` gives: a chunk, or `done`."""
@@ -34,12 +38,12 @@ class ReadableStream:
 
     __slots__ = ("_ended", "_pulling", "_source", "disturbed", "locked")
 
-    def __init__(self, source: AsyncIterable[bytes | str] | Iterable[bytes | str]) -> None:
+    def __init__(self, source: AsyncIterable[Chunk] | Iterable[Chunk]) -> None:
         if isinstance(source, str | bytes):
             raise TypeError(f"a stream is made of an iterable of bytes, not of one {type(source).__name__}")
         if not isinstance(source, AsyncIterable):
             source = _Listed(source)
-        self._source: AsyncIterator[bytes | str] = aiter(source)
+        self._source: AsyncIterator[Chunk] = aiter(source)
         self._ended = False
         self._pulling = False
         self.locked = False
@@ -188,13 +192,13 @@ class _Listed:
 
     __slots__ = ("_chunks",)
 
-    def __init__(self, chunks: Iterable[bytes | str]) -> None:
+    def __init__(self, chunks: Iterable[Chunk]) -> None:
         self._chunks = iter(chunks)
 
     def __aiter__(self) -> _Listed:
         return self
 
-    async def __anext__(self) -> bytes | str:
+    async def __anext__(self) -> Chunk:
         chunk = next(self._chunks, None)
         if chunk is None:
             raise StopAsyncIteration

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
     from agents_runtime.local.shim.blob import Blob, File
     from agents_runtime.local.shim.formdata import FormData
-    from agents_runtime.local.shim.streams import ReadableStream
+    from agents_runtime.local.shim.js_view import JsView
+    from agents_runtime.local.shim.streams import Chunk, ReadableStream
 
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 """A value that JSON can express."""
@@ -18,7 +19,7 @@ Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json
 JSBody: TypeAlias = "ReadableStream"
 """Bodies that are JavaScript objects on the platform."""
 
-Body: TypeAlias = "str | bytes | FormData | ReadableStream | AsyncIterable[bytes | str] | None"
+Body: TypeAlias = "str | bytes | FormData | ReadableStream | AsyncIterable[Chunk] | None"
 """What a request or response may be made of. An async iterable is streamed."""
 
 Headers: TypeAlias = "dict[str, str] | list[tuple[str, str]]"
@@ -27,7 +28,7 @@ Headers: TypeAlias = "dict[str, str] | list[tuple[str, str]]"
 FormDataValue: TypeAlias = "str | Blob | File"
 """One value of a form."""
 
-BlobValue: TypeAlias = "str | bytes | bytearray | memoryview | Blob"
+BlobValue: TypeAlias = "str | bytes | bytearray | memoryview | Blob | JsView"
 """One part of a blob."""
 
 

@@ -1,5 +1,6 @@
 import asyncio
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,8 @@ def test_patch_env_replaces_bindings_for_a_while():
 
 
 async def test_wait_until_hands_work_to_the_host():
-    taken = []
+    taken: list[Any] = []
+    no_work: Any = object()
     token = runtime.bind_wait_until(taken.append)
     try:
         work = asyncio.sleep(0, "done")
@@ -60,7 +62,7 @@ async def test_wait_until_hands_work_to_the_host():
         assert taken == [work]
         assert await work == "done"
         with pytest.raises(TypeError, match="awaitable"):
-            wait_until(lambda: None)
+            wait_until(no_work)
     finally:
         runtime.bind_wait_until(None)
     assert token is not None

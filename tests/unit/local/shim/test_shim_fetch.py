@@ -4,6 +4,7 @@ import asyncio
 import gc
 import gzip
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -111,7 +112,7 @@ async def test_the_response_is_there_before_its_body():
     async with peer() as far:
         more = asyncio.Event()
         far.answers["/"] = [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab", more, b"cd"]
-        response = await asyncio.wait_for(fetch(far.url), 5)
+        response: Any = await asyncio.wait_for(fetch(far.url), 5)
         reader = response.body.getReader()
         assert (await reader.read()).value.to_bytes() == b"ab"
         more.set()

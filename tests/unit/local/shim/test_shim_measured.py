@@ -11,6 +11,7 @@ import inspect
 import json
 from http import HTTPMethod, HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -155,7 +156,7 @@ async def reuse_stream():
 
 
 async def reuse_locked():
-    response = shim.Response("x")
+    response: Any = shim.Response("x")
     response.body.getReader()
     return await shim.Response(response.body).text()
 

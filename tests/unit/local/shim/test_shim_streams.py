@@ -1,16 +1,21 @@
 import asyncio
+from typing import Any
 
 import pytest
 
-from agents_runtime.local.shim import Response
-from agents_runtime.local.shim.streams import MAX_BUFFERED_BYTES, ReadableStream
+from agents_runtime.local import shim
+from agents_runtime.local.shim import streams
+from agents_runtime.local.shim.streams import MAX_BUFFERED_BYTES
+
+Response: Any = shim.Response  # so that a test may also pass what the types forbid
+ReadableStream: Any = streams.ReadableStream
 
 
 class Tap:
     """A source that gives what the test puts in, and remembers that it was closed."""
 
     def __init__(self):
-        self.queue = asyncio.Queue()
+        self.queue: asyncio.Queue[Any] = asyncio.Queue()
         self.closed = 0
 
     def __aiter__(self):
@@ -99,7 +104,7 @@ async def test_both_halves_of_a_tee_get_everything_in_order():
 async def test_both_halves_of_a_tee_may_wait_at_once():
     tap = Tap()
     one, two = ReadableStream(tap).tee()
-    reads = asyncio.gather(one.read_all(), two.read_all())
+    reads: Any = asyncio.gather(one.read_all(), two.read_all())
     await asyncio.sleep(0)
     tap.queue.put_nowait(b"x")
     tap.queue.put_nowait(None)
