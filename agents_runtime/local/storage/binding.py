@@ -13,7 +13,7 @@ from typing import cast
 
 from agents_runtime.local.storage.database import SqlParameter, SqlRow
 from agents_runtime.local.storage.functions import SqlScalar
-from agents_runtime.local.values import JsException, JsValue
+from agents_runtime.local.values import JsBigInt, JsException, JsValue
 from agents_runtime.local.values.types import MAX_NUMBER, datetime_of, epoch_ms, number_text, refuse_by_type
 
 _EXACT = 2**53
@@ -99,7 +99,7 @@ def _same(value: SqlParameter) -> SqlParameter:
 
 
 def _real(value: int) -> float:
-    if -MAX_NUMBER <= value <= MAX_NUMBER:
+    if not isinstance(value, JsBigInt) and -MAX_NUMBER <= value <= MAX_NUMBER:
         return float(value)
     raise JsException("TypeError", "Cannot convert a BigInt value to a number")
 

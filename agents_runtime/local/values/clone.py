@@ -125,7 +125,7 @@ _COPIERS: dict[type, Callable[..., JsValue]] = {
     bytes: _clone_bytes,
     memoryview: _clone_memoryview,
     datetime: _clone_datetime,
-    JsBigInt: _clone_int,
+    JsBigInt: JsBigInt,
     tuple: _refuse,
     bytearray: _refuse,
 }

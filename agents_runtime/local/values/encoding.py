@@ -11,6 +11,7 @@ from datetime import datetime
 
 from agents_runtime.local.values.types import (
     MAX_NUMBER,
+    JsBigInt,
     data_clone_error,
     epoch_ms,
     property_name,
@@ -66,8 +67,12 @@ def _write_int(out: bytearray, value: int) -> None:
     elif -MAX_NUMBER <= value <= MAX_NUMBER:
         out += b"N" + _DOUBLE.pack(value)
     else:
-        size = (abs(value).bit_length() + 63) // 64 * 8
-        out += b"Z" + varint(size << 1 | (value < 0)) + abs(value).to_bytes(size, "little")
+        _write_big_int(out, value)
+
+
+def _write_big_int(out: bytearray, value: int) -> None:
+    size = (abs(value).bit_length() + 63) // 64 * 8
+    out += b"Z" + varint(size << 1 | (value < 0)) + abs(value).to_bytes(size, "little")
 
 
 def _write_float(out: bytearray, value: float) -> None:
@@ -147,6 +152,7 @@ def _refuse(_out: bytearray, value: object) -> None:
 _WRITERS: dict[type, Callable[..., None]] = {
     type(None): _write_simple,
     bool: _write_simple,
+    JsBigInt: _write_big_int,
     int: _write_int,
     float: _write_float,
     str: _write_str,

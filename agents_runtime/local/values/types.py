@@ -116,7 +116,7 @@ def number_text(value: float) -> str:
         return "Infinity" if value > 0 else "-Infinity"
     if value == 0:
         return "0"
-    if 1e-7 < abs(value) < 1e21:
+    if 1e-6 <= abs(value) < 1e21:
         text = format(Decimal(repr(value)), "f")
         return text.rstrip("0").rstrip(".") if "." in text else text
     digits, _, exponent = format(Decimal(repr(value)).normalize(), "e").partition("e")
