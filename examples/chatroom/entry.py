@@ -57,9 +57,7 @@ class ChatRoom(Agent):
         if not text:
             return
         at = int(time.time() * 1000)
-        [row] = self.sql(
-            "INSERT INTO messages (who, text, at) VALUES (?, ?, ?) RETURNING id, who, text, at", who, text, at
-        )
+        [row] = self.sql("INSERT INTO messages (who, text, at) VALUES (?, ?, ?) RETURNING *", who, text, at)
         self.sql("DELETE FROM messages WHERE id <= ?", row["id"] - KEPT_MESSAGES)
         self.broadcast({"type": "message", "message": row})
 

@@ -101,15 +101,7 @@ class Driver:
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[dict[str, Any] | None] = queue.Queue()
 
-    def run(
-        self,
-        scenario: str,
-        server: Server,
-        *,
-        obey: Callable[[str], None] | None = None,
-        timeout_s: float = SCENARIO_S,
-        **given: Any,
-    ) -> None:
+    def run(self, scenario: str, server: Server, *, timeout_s: float = SCENARIO_S, **given: Any) -> None:
         """Run one scenario to its end. An AssertionError tells what it said, and what the server said."""
         if self._process is None:
             self._start()
@@ -117,7 +109,7 @@ class Driver:
         log_size = server.log_size()
         self._tell({"run": scenario, "host": server.host, **given})
         try:
-            self._follow(said, obey or server.obey, timeout_s)
+            self._follow(said, server.obey, timeout_s)
         except AssertionError as error:
             said_text = "\n".join(f"  {scenario}| {line}" for line in said)
             raise AssertionError(f"{scenario}: {error}\n{said_text}\n{server.output(log_size)}") from None
@@ -153,7 +145,8 @@ class Driver:
         lines.put(None)
 
     def _tell(self, line: dict[str, Any]) -> None:
-        assert self._process and self._process.stdin
+        assert self._process
+        assert self._process.stdin
         self._process.stdin.write(json.dumps(line) + "\n")
         self._process.stdin.flush()
 

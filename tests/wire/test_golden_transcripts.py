@@ -9,10 +9,10 @@ import asyncio
 import re
 
 import pytest
-import recorded_agents
-from transcripts import Line, Step, Transcript, comparable, differences, normalise, recorded
 
 from agents_runtime.local.shim.request import Request
+from tests.wire import recorded_agents
+from tests.wire.transcripts import Line, Step, Transcript, comparable, differences, normalise, recorded
 
 RECORDED = recorded()
 DIFFERENT = differences()
@@ -58,7 +58,7 @@ class Replay:
         for frame in frames:
             self.ends[socket].receive(frame)
 
-    async def do_send_bytes(self, socket: str, hex: str) -> None:
+    async def do_send_bytes(self, socket: str, hex: str) -> None:  # noqa: A002 - the word of the recordings
         self.ends[socket].receive(bytes.fromhex(hex))
 
     async def do_close(self, socket: str, code: int = 1005, reason: str = "") -> None:
@@ -95,10 +95,8 @@ class Peer:
 
 @pytest.fixture
 def world(runtime):
-    for cls in (
-        getattr(recorded_agents, name) for name in ["Basic", "Plain", "Nameless", "Greeter", "Guarded", "Broken", "Web"]
-    ):
-        runtime.bind(cls)
+    for name in ("Basic", "Plain", "Nameless", "Greeter", "Guarded", "Broken", "Web"):
+        runtime.bind(getattr(recorded_agents, name))
     runtime.serve(recorded_agents.Default)
     runtime.expect_errors()
     return runtime

@@ -68,7 +68,7 @@ def normalise(text: str) -> str:
 
 
 def canonical(text: str) -> tuple[str, int]:
-    """A frame with its keys sorted, and its length: equal for two texts that differ in nothing but the order of keys."""
+    """A frame with its keys sorted, and its length: equal for texts that differ only in the order of keys."""
     try:
         value = json.loads(text)
     except ValueError:

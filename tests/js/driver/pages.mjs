@@ -1,0 +1,219 @@
+// Scenarios with the example pages, as they are, in Chromium.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { close, shows, withPages } from "./chromium.mjs";
+import { pause, until } from "./until.mjs";
+
+export { close };
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const PHONE = { viewport: { width: 390, height: 844 } };
+const NARROW = { viewport: { width: 320, height: 640 } };
+
+/** Kills the server, waits until `page` has noticed, starts it again and waits until all `pages` are back. */
+async function killAndStart({ ask }, weather, pages, isDown, isUp) {
+  weather.serverMayBeDown = true;
+  await ask("kill");
+  for (const page of pages) await isDown(page);
+  await ask("start");
+  for (const page of pages) await isUp(page);
+  await pause(200); // what Chromium still has to say about its last failed attempt
+  weather.serverMayBeDown = false;
+}
+
+const live = (page) => shows(page, "#status", "live");
+const down = (page) => shows(page, "#status", "reconnecting …");
+
+async function fitsTheWidth(page) {
+  const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(content <= window, `${page.url()} scrolls sideways: ${content} px in a window of ${window} px`);
+}
+
+/** What a checker for the WCAG rules finds in a page and its frames. */
+async function isAccessible(page) {
+  for (const frame of page.frames()) {
+    await frame.evaluate(axe);
+    const { violations } = await frame.evaluate(() => window.axe.run(document, { resultTypes: ["violations"], iframes: false }));
+    const found = violations.map(({ id, help, nodes }) => `${id} (${help}): ${nodes.map(({ html }) => html).join("  ")}`);
+    assert.deepEqual(found, [], frame.url());
+  }
+}
+
+async function picture(page, folder, name) {
+  if (folder) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
+}
+
+// The counter
+
+export const counter_in_two_tabs = ({ host, name }) => withPages(async (open) => {
+  const ada = await open(`http://${host}/?name=${name}&who=Ada`);
+  const grace = await open(`http://${host}/?name=${name}&who=Grace`);
+  for (const page of [ada, grace]) await shows(page, "#count", 0);
+  for (const page of [ada, grace]) await shows(page, "#online", "2 connected");
+  for (let clicks = 0; clicks < 3; clicks++) await ada.click("#plus");
+  await shows(grace, "#count", 3);
+  await grace.click("#minus");
+  for (const page of [ada, grace]) {
+    await shows(page, "#count", 2);
+    await shows(page, "#by", "last changed by Grace");
+    assert.deepEqual(await page.$$eval("#history span", (spans) => spans.map((span) => span.textContent)), ["Grace −1", "Ada +1", "Ada +1", "Ada +1"]);
+  }
+  await grace.keyboard.press("ArrowDown");
+  await grace.keyboard.press("ArrowDown");
+  await grace.keyboard.press("ArrowDown");
+  await shows(ada, "#count", "−1");
+  await grace.close();
+  await shows(ada, "#online", "1 connected");
+});
+
+export const counter_is_optimistic = ({ host, name }) => withPages(async (open) => {
+  const page = await open(`http://${host}/?name=${name}`);
+  await shows(page, "#count", 0);
+  const shown = await page.evaluate(async () => {
+    document.getElementById("plus").click();
+    document.getElementById("plus").click();
+    await new Promise(requestAnimationFrame); // drawn with the next frame, before any answer
+    return [document.getElementById("count").textContent, document.getElementById("by").textContent];
+  });
+  assert.deepEqual(shown, ["2", "saving …"]);
+  await until(async () => (await page.textContent("#by")).startsWith("last changed by"), "the confirmation");
+  await shows(page, "#count", 2);
+});
+
+export const counter_when_the_server_is_killed = (given) => withPages(async (open, { weather }) => {
+  const { host, name } = given;
+  const pages = [await open(`http://${host}/?name=${name}&who=Ada`), await open(`http://${host}/?name=${name}&who=Grace`)];
+  const [ada, grace] = pages;
+  await live(ada);
+  await ada.click("#plus");
+  await shows(grace, "#count", 1);
+  await killAndStart(given, weather, pages, down, live);
+  for (const page of pages) await shows(page, "#count", 1);
+  for (const page of pages) await shows(page, "#online", "2 connected");
+  await grace.click("#plus");
+  await shows(ada, "#count", 2);
+  assert.equal(await ada.locator("#history li").count(), 2);
+});
+
+// The chat room
+
+const say = async (page, text) => {
+  await page.fill("#text", text);
+  await page.press("#text", "Enter");
+};
+const messages = (page) => page.$$eval("#messages [data-who]", (items) => items.map((item) => [item.dataset.who, item.querySelector("p").textContent]));
+const sees = (page, wanted) => until(async () => JSON.stringify(await messages(page)) === JSON.stringify(wanted), `the messages ${JSON.stringify(wanted)}`);
+const people = (page) => page.$$eval("#people li", (items) => items.map((item) => item.lastChild.textContent || item.childNodes[1].textContent).sort());
+
+export const chat_in_two_tabs = ({ host, name }) => withPages(async (open) => {
+  const ada = await open(`http://${host}/?name=${name}&who=Ada`);
+  const grace = await open(`http://${host}/?name=${name}&who=Grace`);
+  for (const page of [ada, grace]) await until(async () => String(await people(page)) === "Ada,Grace", "both people");
+  await say(ada, "Hello <b>Grace</b>");
+  await say(grace, "Hello Ada");
+  for (const page of [ada, grace]) await sees(page, [["Ada", "Hello <b>Grace</b>"], ["Grace", "Hello Ada"]]);
+  const late = await open(`http://${host}/?name=${name}&who=Alan`);
+  await sees(late, [["Ada", "Hello <b>Grace</b>"], ["Grace", "Hello Ada"]]);
+  await late.fill("#who", "Alan T.");
+  await late.press("#who", "Enter");
+  await until(async () => String(await people(ada)) === "Ada,Alan T.,Grace", "the new name");
+  await late.close();
+  await until(async () => String(await people(ada)) === "Ada,Grace", "the two who stayed");
+});
+
+export const chat_shows_who_is_typing = ({ host, name }) => withPages(async (open) => {
+  const ada = await open(`http://${host}/?name=${name}&who=Ada`);
+  const grace = await open(`http://${host}/?name=${name}&who=Grace`);
+  await until(async () => (await people(ada)).length === 2, "both people");
+  await ada.type("#text", "Let me think");
+  const typing = grace.locator("#people li", { hasText: "Ada" }).locator(".dots");
+  await typing.waitFor();
+  await say(ada, "No.");
+  await typing.waitFor({ state: "detached" });
+});
+
+export const chat_bot_streams = ({ host, name }) => withPages(async (open) => {
+  const ada = await open(`http://${host}/?name=${name}&who=Ada`);
+  const grace = await open(`http://${host}/?name=${name}&who=Grace`);
+  await until(async () => (await people(ada)).length === 2, "both people");
+  await ada.fill("#text", "How many?");
+  await ada.click("#ask");
+  const draft = ada.locator("#messages .writing p");
+  await draft.waitFor();
+  const lengths = new Set();
+  await until(async () => {
+    const text = await draft.textContent({ timeout: 300 }).catch(() => null);
+    if (text) lengths.add(text.length);
+    return text === null;
+  }, "the end of the answer", 15_000);
+  assert.ok(lengths.size > 3, `the answer grew in ${lengths.size} steps only`);
+  for (const page of [ada, grace]) {
+    await until(async () => (await messages(page)).length === 2, "the question and the answer");
+    const [question, [who, answer]] = await messages(page);
+    assert.deepEqual(question, ["Ada", "How many?"]);
+    assert.equal(who, "Bot");
+    assert.match(answer, /You asked “How many\?”.* 1 messages by 1 people .* 2 windows/);
+  }
+});
+
+export const chat_when_the_server_is_killed = (given) => withPages(async (open, { weather }) => {
+  const { host, name } = given;
+  const pages = [await open(`http://${host}/?name=${name}&who=Ada`), await open(`http://${host}/?name=${name}&who=Grace`)];
+  const [ada, grace] = pages;
+  await live(ada);
+  await say(ada, "Before");
+  await sees(grace, [["Ada", "Before"]]);
+  await killAndStart(given, weather, pages, down, live);
+  for (const page of pages) await until(async () => String(await people(page)) === "Ada,Grace", "both people");
+  await say(grace, "After");
+  for (const page of pages) await sees(page, [["Ada", "Before"], ["Grace", "After"]]);
+});
+
+// The landing page
+
+const frameOf = (page, title) => page.frameLocator(`iframe[title="${title}"]`);
+
+export const landing_page_shows_two_windows_in_step = (given) => withPages(async (open, { weather }) => {
+  const page = await open(`http://${given.host}/`);
+  const [ada, grace] = ["Ada’s window on the counter", "Grace’s window on the counter"].map((title) => frameOf(page, title));
+  await until(async () => (await ada.locator("#count").textContent()) === "0", "the count");
+  await ada.locator("#plus").click();
+  await until(async () => (await grace.locator("#count").textContent()) === "1", "the count in the other window");
+  await until(async () => (await page.textContent("#state")).startsWith('{"count": 1, "history": [{"who": "Ada", "by": 1}'), "the state of the agent");
+  await until(async () => (await page.textContent("#online")).includes("3 connections"), "the connections");
+  const [left, right] = ["Ada’s window on the chat room", "Grace’s window on the chat room"].map((title) => frameOf(page, title));
+  await left.locator("#text").fill("Can you read this?");
+  await left.locator("#text").press("Enter");
+  await right.locator("#messages p", { hasText: "Can you read this?" }).waitFor();
+  await killAndStart(given, weather, [page], down, (one) => shows(one, "#status", "live on this machine"));
+  await until(async () => (await grace.locator("#status").textContent()) === "live", "the windows");
+  assert.equal(await grace.locator("#count").textContent(), "1");
+});
+
+// Any page
+
+export const page_fits_and_is_accessible = ({ host, path, pictures }) => withPages(async (open) => {
+  const page = await open(`http://${host}${path}`);
+  await page.locator("#status[data-status=open]").waitFor();
+  for (const [name, { viewport }] of Object.entries({ desktop: { viewport: { width: 1280, height: 800 } }, phone: PHONE, narrow: NARROW })) {
+    await page.setViewportSize(viewport);
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await pause(100);
+      for (const frame of page.frames()) if (frame !== page.mainFrame()) await fitsTheWidth(frame);
+      await fitsTheWidth(page);
+      if (name !== "narrow") await isAccessible(page);
+      await picture(page, pictures, `${name}-${colorScheme}`);
+    }
+  }
+});
+
+/** Nothing is fetched from anywhere else. */
+export const page_needs_no_other_host = ({ host, path }) => withPages(async (open, { context }) => {
+  const hosts = new Set();
+  context.on("request", (request) => { if (!request.url().startsWith("data:")) hosts.add(new URL(request.url()).host); });
+  const page = await open(`http://${host}${path}`);
+  await page.locator("#status[data-status=open]").waitFor();
+  assert.deepEqual([...hosts], [host]);
+});

@@ -1,0 +1,84 @@
+"""The pages of the examples in Chromium: tabs in step, a killed server, phone width, nothing in the console."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+
+from tests.js.conftest import REPOSITORY, serve
+
+pytestmark = [pytest.mark.node, pytest.mark.chromium]
+
+EXAMPLES = REPOSITORY / "examples"
+PROJECTS = {"counter": EXAMPLES / "counter", "chatroom": EXAMPLES / "chatroom", "landing": REPOSITORY}
+
+
+@pytest.fixture
+def pages(browser):
+    return browser("pages.mjs")
+
+
+@pytest.fixture
+def example(tmp_path):
+    """Starts an example; ends it after the test."""
+    servers = []
+
+    def start(name):
+        servers.append(serve(PROJECTS[name], tmp_path))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.kill()
+
+
+@pytest.mark.parametrize(
+    ("project", "scenario"),
+    [
+        ("counter", "counter_in_two_tabs"),
+        ("counter", "counter_is_optimistic"),
+        ("counter", "counter_when_the_server_is_killed"),
+        ("chatroom", "chat_in_two_tabs"),
+        ("chatroom", "chat_shows_who_is_typing"),
+        ("chatroom", "chat_bot_streams"),
+        ("chatroom", "chat_when_the_server_is_killed"),
+        ("landing", "landing_page_shows_two_windows_in_step"),
+    ],
+)
+def test_example(pages, example, fresh_name, project, scenario):
+    pages.run(scenario, example(project), name=fresh_name)
+
+
+@pytest.mark.parametrize(
+    ("project", "path"),
+    [("counter", "/"), ("chatroom", "/"), ("landing", "/"), ("landing", "/counter/"), ("landing", "/chatroom/")],
+)
+def test_page_fits_every_screen_and_needs_no_other_host(pages, example, project, path):
+    server = example(project)
+    pages.run("page_fits_and_is_accessible", server, path=path)
+    pages.run("page_needs_no_other_host", server, path=path)
+
+
+def test_shared_files_are_the_same_in_every_example():
+    for original, copy in [
+        ("public/agent-client.js", "counter/public/agent-client.js"),
+        ("public/agent-client.js", "chatroom/public/agent-client.js"),
+        ("counter/public/index.html", "public/counter/index.html"),
+        ("chatroom/public/index.html", "public/chatroom/index.html"),
+    ]:
+        assert (EXAMPLES / original).read_bytes() == (EXAMPLES / copy).read_bytes(), (
+            f"examples/{copy} is not the same as examples/{original}: cp examples/{original} examples/{copy}"
+        )
+
+
+def test_landing_page_shows_the_code_that_runs():
+    html = (EXAMPLES / "public" / "index.html").read_text(encoding="utf-8")
+    found = re.search(r'<code id="code">(.*?)</code>', html, re.DOTALL)
+    assert found
+    shown = unescape(re.sub(r"<[^>]+>", "", found[1])).splitlines()
+    source = iter((EXAMPLES / "counter" / "entry.py").read_text(encoding="utf-8").splitlines())
+    assert len(shown) == 10
+    for line in shown:
+        assert line in source, f"examples/counter/entry.py has no line {line!r} at that place"
