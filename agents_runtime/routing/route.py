@@ -145,7 +145,7 @@ def _cors(cors: CorsOption, request: HttpRequest) -> dict[str, str] | None:
 
 def _readable(response: Response, allowed: dict[str, str] | None) -> Response:
     """The response with the CORS headers that its asker is allowed."""
-    if allowed is None or response.status == 101:
+    if allowed is None:
         return response
     vary = allowed.get("Vary")
     if vary is not None:

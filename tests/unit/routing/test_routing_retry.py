@@ -71,6 +71,7 @@ def test_the_defaults_are_those_of_the_js_router():
     assert retry_policy(False).max_attempts == 1
     assert retry_policy({"max_attempts": 5}) == RoutingRetry(max_attempts=5)
     assert retry_policy(RoutingRetry(2)) == RoutingRetry(2)
+    assert retry_policy({"base_delay_ms": 0.5, "max_delay_ms": 0.5}).delay_ms(1, 0.9) == 0
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from agents_runtime.errors import ConfigError, RetryableError, UsageError
 from agents_runtime.local.shim.request import Request
 from agents_runtime.local.shim.response import Response
 from agents_runtime.routing.cors import Cors
-from agents_runtime.routing.hooks import AgentRoute, reject
+from agents_runtime.routing.hooks import AgentRoute, Rejection, reject
 from agents_runtime.routing.retry import RoutingRetryEvent
 from agents_runtime.routing.route import route_agent_request, route_agent_requests
 
@@ -144,6 +144,19 @@ async def test_a_target_may_be_the_binding_itself_or_a_class(worker):
         response = await route_agent_requests(Request("http://h/"), worker.env, {"namespace": target, "name": "a"})
         assert response is not None
         assert response.status == 200
+
+
+async def test_a_target_given_as_binding_goes_by_its_name_in_hooks(worker):
+    worker.bind("OTHER")
+    worker.bind("ROOMS")
+    routes = []
+    await routed(
+        Request("http://h/"),
+        worker.env,
+        {"namespace": worker.env.ROOMS, "name": "a"},
+        on_before_request=lambda request, route: routes.append(route),
+    )
+    assert routes == [AgentRoute("ROOMS", "a")]
 
 
 @pytest.mark.parametrize(
@@ -306,7 +319,10 @@ async def test_a_failing_hook_lets_nobody_in(worker):
     assert namespace.calls == []
 
 
-@pytest.mark.parametrize(("code", "status"), [(4401, 401), (4403, 403), (4000, 403), (1008, 403), (4999, 403)])
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [(4401, 401), (4400, 400), (4599, 599), (4399, 403), (4600, 403), (4000, 403), (1008, 403), (4999, 403)],
+)
 async def test_rejecting_plain_http_gives_a_status(worker, code, status):
     worker.bind("Chat")
     response = await routed(
@@ -340,6 +356,10 @@ async def test_rejecting_a_websocket_accepts_and_closes_it(worker):
 def test_codes_that_clients_try_again_are_refused(code):
     with pytest.raises(UsageError, match="try again"):
         reject(code)
+
+
+def test_rejecting_means_unauthorized_unless_said_otherwise():
+    assert reject() == Rejection(4401, "")
 
 
 def test_a_reason_must_fit_a_close_frame():
@@ -404,6 +424,14 @@ async def test_a_hooks_answer_is_readable(worker):
     )
     assert response.headers["X-Mine"] == "1"
     assert "Access-Control-Allow-Origin" not in response.headers
+
+
+async def test_a_hooks_answer_to_a_websocket_is_not_touched(worker):
+    worker.bind("Chat")
+    answer = Response("no", status=403)
+    request = Request(URL, headers={**WEBSOCKET, "Origin": APP})
+    response = await routed(request, worker.env, cors=True, on_before_connect=lambda *args: answer)
+    assert response is answer
 
 
 async def test_websocket_answers_are_not_touched(worker):

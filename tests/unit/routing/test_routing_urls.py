@@ -206,6 +206,9 @@ def test_leaf_paths_that_would_change_are_refused(leaf):
         ("https://example.com/", "https://example.com"),
         ("wss://example.com:443", "wss://example.com"),
         ("ws://127.0.0.1:80", "ws://127.0.0.1"),
+        ("http://example.com:80", "http://example.com"),
+        ("https://example.com:443", "https://example.com"),
+        ("http://example.com:443", "http://example.com:443"),
         ("http://[::1]:8787", "http://[::1]:8787"),
     ],
 )
