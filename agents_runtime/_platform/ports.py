@@ -170,6 +170,11 @@ class Platform(Protocol):
     @property
     def sockets(self) -> Sockets: ...
 
+    @property
+    def is_debug(self) -> bool:
+        """Whether answers to failed requests may carry details. For development only."""
+        ...
+
     def namespaces(self) -> Mapping[str, Namespace]:
         """Durable Object bindings of the environment, by binding name."""
         ...

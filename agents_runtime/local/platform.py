@@ -57,6 +57,10 @@ class LocalPlatform:
     def sockets(self) -> LocalSockets:
         return LocalSockets(self._life)
 
+    @property
+    def is_debug(self) -> bool:
+        return self._life.actor.host.options.debug
+
     def namespaces(self) -> Mapping[str, Namespace]:
         return self._life.actor.host.env.agents_namespaces
 
