@@ -19,6 +19,10 @@ class Counter(Agent):
         self.set_state({"count": count, "history": history})
         return count
 
+    def validate_state_change(self, next_state, source):
+        if source != "server":
+            raise ValueError("call change() instead")
+
     def on_connect(self, connection, ctx):
         self.tell_how_many_are_online()
 
