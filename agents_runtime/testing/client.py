@@ -20,6 +20,7 @@ from agents_runtime.testing.frames import (
     decode_frame,
     describe_wanted,
     encode_frame,
+    fields_of,
     frame_type,
     matches,
     show_frames,
@@ -150,13 +151,11 @@ class TestClient:
         self._transmit({"type": RPC, "id": call_id, "method": method, "args": list(args)})
 
         def is_reply(frame: Frame) -> bool:
-            return frame_type(frame) == RPC and isinstance(frame, dict) and frame.get("id") == call_id
+            return frame_type(frame) == RPC and fields_of(frame).get("id") == call_id
 
         async def next_reply() -> dict[str, Json]:
             what = f"an answer to {method}() (call {call_id!r})"
-            reply = await self._until(lambda: self._take(is_reply), what, timeout_s)
-            assert isinstance(reply, dict)
-            return reply
+            return fields_of(await self._until(lambda: self._take(is_reply), what, timeout_s))
 
         return CallStream(next_reply)
 

@@ -60,9 +60,14 @@ class FaultPlan:
         self.counts: dict[Moment, int] = {"write": 0, "before commit": 0, "after commit": 0}
         self.struck: FaultPoint | None = None
         self.struck_at: list[str] = []
-        self.on_kill: Callable[[], None] | None = None
+        self.on_strike: Callable[[], None] | None = None
         self._points: list[FaultPoint] = []
         self._is_dead = False
+
+    @property
+    def total(self) -> int:
+        """How many moments of any kind have passed."""
+        return sum(self.counts.values())
 
     def add(self, point: FaultPoint) -> None:
         """Fail at a point, counted from the beginning of the host."""
@@ -102,20 +107,25 @@ class FaultPlan:
     def _strike(self, point: FaultPoint) -> None:
         self.struck = point
         self.struck_at = _user_lines()
+        self._is_dead = point.kills
+        if self.on_strike is not None:
+            self.on_strike()
         if not point.kills:
             raise InjectedFault(errno.EIO, f"the test let this fail: {point}")
-        self._is_dead = True
-        if self.on_kill is not None:
-            self.on_kill()
         raise Killed(f"the process was killed by the test: {point}")
 
 
 def _user_lines() -> list[str]:
-    frames = [frame for frame in traceback.extract_stack() if not _is_machinery(frame.filename)]
+    frames = [frame for frame in traceback.extract_stack() if not _is_machinery(frame.filename, frame.name)]
     return [f"{frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames[-3:]]
 
 
-def _is_machinery(filename: str) -> bool:
-    return filename.startswith((PACKAGE, "<")) or any(
-        part in filename for part in ("/asyncio/", "/_pytest/", "/pluggy/", "/site-packages/", "/runpy.py", "/pytest/")
+def _is_machinery(filename: str, name: str) -> bool:
+    return (
+        name == "<module>"
+        or filename.startswith((PACKAGE, "<"))
+        or any(
+            part in filename
+            for part in ("/asyncio/", "/_pytest/", "/pluggy/", "/site-packages/", "/runpy.py", "/pytest/")
+        )
     )

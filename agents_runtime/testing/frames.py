@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 Json: TypeAlias = Any
 """A JSON value: dict, list, str, int, float, bool or None. Not typed further, so that tests can look into it."""
@@ -24,10 +24,15 @@ def decode_frame(data: str | bytes) -> Frame:
     if isinstance(data, bytes):
         return data
     try:
-        value = json.loads(data)
+        value: Json = json.loads(data)
     except ValueError:
         return data
-    return value if isinstance(value, dict) else data
+    return fields_of(value) if isinstance(value, dict) else data
+
+
+def fields_of(frame: Frame) -> dict[str, Json]:
+    """The fields of a JSON frame; none of any other."""
+    return cast("dict[str, Json]", frame) if isinstance(frame, dict) else {}
 
 
 def encode_frame(data: Mapping[str, Json] | str | bytes) -> str | bytes:
@@ -39,7 +44,7 @@ def encode_frame(data: Mapping[str, Json] | str | bytes) -> str | bytes:
 
 def frame_type(frame: Frame) -> str | None:
     """The `type` of a JSON frame, or None."""
-    value = frame.get("type") if isinstance(frame, dict) else None
+    value = fields_of(frame).get("type")
     return value if isinstance(value, str) else None
 
 
@@ -67,8 +72,7 @@ def describe_wanted(wanted: str | Predicate) -> str:
 
 def show_frame(frame: Frame) -> str:
     """One frame on one line, shortened when long."""
-    text = encode_frame(frame) if isinstance(frame, dict) else repr(frame)
-    assert isinstance(text, str)
+    text = str(encode_frame(fields_of(frame))) if isinstance(frame, dict) else repr(frame)
     return text if len(text) <= MAX_FRAME_CHARS else f"{text[:MAX_FRAME_CHARS]}... ({len(text)} characters)"
 
 

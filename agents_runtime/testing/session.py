@@ -108,7 +108,8 @@ class TestSession:
     async def _end_after(self, failure: BaseException, tasks: TaskWatch) -> None:
         for runtime in self.runtimes:
             for note in [*runtime.unexpected_errors(), runtime.describe()]:
-                failure.add_note(note)
+                if note not in getattr(failure, "__notes__", ()):
+                    failure.add_note(note)
             await runtime.aclose()
         self.runtimes.clear()
         for note in await tasks.finish():

@@ -158,7 +158,7 @@ async def test_calls_in_flight_get_their_own_answers():
     first, second = (json.loads(frame)["id"] for frame in far_end.received)
     send(far_end, {"type": "rpc", "id": second, "success": True, "done": True, "result": "quick"})
     send(far_end, {"type": "rpc", "id": first, "success": True, "done": True, "result": "slow"})
-    assert await asyncio.gather(slow, quick) == ["slow", "quick"]
+    assert (await slow, await quick) == ("slow", "quick")
 
 
 async def test_a_stream_gives_chunks_then_the_final_value():

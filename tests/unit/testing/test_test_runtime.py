@@ -1,6 +1,7 @@
 """The test runtime: objects, time, sleep, crashes, restarts and faults, as a test sees them."""
 
 import asyncio
+import runpy
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -144,20 +145,11 @@ async def test_two_runtimes_share_nothing(runtime_factory):
 
 
 async def test_the_same_class_from_a_second_import_is_the_same(runtime, tmp_path):
-    import importlib.util
-
     path = tmp_path / "twice.py"
-    path.write_text(
-        "from workers import DurableObject\nclass Twin(DurableObject):\n    async def hi(self): return 'hi'\n"
-    )
-    twins = []
-    for name in ("twin_one", "twin_two"):
-        spec = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        twins.append(module.Twin)
+    path.write_text("from workers import DurableObject\nclass Twin(DurableObject):\n    async def hi(self): return 1\n")
+    twins = [runpy.run_path(str(path), run_name=name)["Twin"] for name in ("one", "other")]
     assert twins[0] is not twins[1]
-    assert await runtime.get(twins[0], "a").hi() == await runtime.get(twins[1], "a").hi()
+    assert await runtime.get(twins[0], "a").hi() == await runtime.get(twins[1], "a").hi() == 1
 
 
 # Requests
