@@ -148,7 +148,7 @@ def _note(runtime: Runtime, point: FaultPoint | None, acknowledged: list[Any]) -
     lines = [f"Crash sweep: the story was {point}."]
     if runtime.faults.struck is None:
         lines.append("That point was never reached: the story does not do the same each time.")
-    lines += [f"  {line}" for line in runtime.faults.struck_at]
+    lines += [f"  {line}" for line in runtime.faults.struck_at or ["(a write or commit of the host itself)"]]
     lines.append(f"Acknowledged before that: {acknowledged!r}")
     lines.append(f"To run only this one: `await runtime.crash_sweep(story, invariant, only={point!r})`")
     return "\n".join(lines)
