@@ -191,4 +191,4 @@ async def test_awaiting_lets_nothing_else_run(storage):
 
 async def test_results_can_be_gathered_and_made_tasks(storage):
     await asyncio.gather(storage.put("a", 1), storage.put("b", 2))
-    assert await asyncio.gather(storage.get("a"), asyncio.create_task(storage.get("b"))) == [1, 2]
+    assert list(await asyncio.gather(storage.get("a"), asyncio.create_task(storage.get("b")))) == [1, 2]

@@ -341,6 +341,7 @@ for number in range(1_000_000):
 """
     path = tmp_path / "x.sqlite"
     child = subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
     try:
         acknowledged = -1
         while acknowledged < 200:

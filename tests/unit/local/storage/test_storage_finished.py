@@ -18,7 +18,7 @@ async def test_it_can_be_awaited_again_and_again():
 async def test_it_is_what_a_coroutine_is_to_asyncio():
     assert inspect.isawaitable(Finished(1))
     assert await asyncio.create_task(Finished(1)) == 1
-    assert await asyncio.gather(Finished(1), Finished(2)) == [1, 2]
+    assert list(await asyncio.gather(Finished(1), Finished(2))) == [1, 2]
     assert await asyncio.wait_for(Finished(3), 1) == 3
 
 
