@@ -39,12 +39,12 @@ def is_awaitable(value: object) -> bool:
     return type(value) is CoroutineType or hasattr(value, "__await__")
 
 
-async def run_in(scope: CurrentAgent, function: Function, *args: object) -> Any:  # noqa: ANN401 - what `function` gives
+async def run_in(scope: CurrentAgent, function: Function, *args: object, **kwargs: object) -> Any:  # noqa: ANN401 - what `function` gives
     """Call a hook, sync or async, as the agent of `scope`."""
     previous = CURRENT.get()
     CURRENT.set(scope)
     try:
-        result: Any = function(*args)
+        result: Any = function(*args, **kwargs)
         return await result if is_awaitable(result) else result
     finally:
         CURRENT.set(previous)

@@ -6,13 +6,29 @@ what its constructor names, and is a plain attribute from then on. A subclass re
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Generic, TypeVar, overload
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from typing import Any, Generic, TypeVar, cast, overload
 
 from agents_runtime._core.peer import Peer
+from agents_runtime.errors import UsageError
 
 FrameHandler = Callable[[Peer, dict[str, Any]], Awaitable[None] | None]
 """Handles a decoded frame: something to wait for, or None when the frame is none of its own after all."""
+
+
+class Done:
+    """An awaitable that is done: what acts at once returns it, so that it may be awaited all the same."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return cast("Generator[Any, Any, None]", iter(()))
+
+    def __repr__(self) -> str:
+        return "<done>"
+
+
+DONE = Done()
 
 
 class Capability:
@@ -46,6 +62,8 @@ class Capability:
 
 
 Part = TypeVar("Part", bound=Capability)
+
+_FREE = Capability()
 
 
 class capability(Generic[Part]):
@@ -96,6 +114,13 @@ class Parts:
         self._owner = owner
         self._declarations = declarations
         self._phases: dict[str, list[Any]] = {}
+
+    def check_names(self) -> None:
+        """Raise UsageError if the user's code put something of its own where a part belongs."""
+        for name in self._declarations:
+            if not isinstance(vars(self._owner).get(name, _FREE), Capability):
+                cls = type(self._owner).__name__
+                raise UsageError(f"self.{name} is a part of Agent and was replaced: rename the attribute in {cls}")
 
     def eager(self) -> list[Capability]:
         """Every part that is not lazy, or was asked for already; built now where it was not."""

@@ -29,3 +29,10 @@ def public_text(error: BaseException, *, is_redacted: bool = False) -> str:
         kind, colon, message = text.partition(": ")
         text = message if colon and kind.replace(".", "").replace("_", "").isalnum() else UNKNOWN_ERROR
     return text[:MAX_ERROR_CHARS] or UNKNOWN_ERROR
+
+
+def debug_text(error: BaseException) -> str:
+    """The whole traceback. For development only."""
+    import traceback
+
+    return "".join(traceback.format_exception(error))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -10,6 +10,14 @@ if TYPE_CHECKING:
 
 Payload = str | bytes | Mapping[str, Any]
 """What may be sent: text and bytes as they are, a mapping as JSON text."""
+
+
+class TextSender(Protocol):
+    """Sends a finished text frame; raises `SocketClosed` when the connection is closing or closed."""
+
+    def __call__(self, data: str, /) -> None:
+        """Send `data`."""
+        ...
 
 
 class CurrentAgent:
@@ -83,8 +91,8 @@ class Peer(Protocol):
         ...
 
     @property
-    def send_text(self) -> Callable[[str], None]:
-        """Sends a finished text frame; raises `SocketClosed` when the connection is closing or closed."""
+    def send_text(self) -> TextSender:
+        """Sends a finished text frame without looking at it."""
         ...
 
     def send(self, message: Payload) -> None:

@@ -7,9 +7,9 @@ are, which lets a state be encoded once for the database and for every connectio
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict, cast
 
-from agents_runtime._core.jsonx import Json, quote, well_formed
+from agents_runtime._core.jsonx import Json, loads, quote, well_formed
 
 IDENTITY = "cf_agent_identity"
 STATE = "cf_agent_state"
@@ -31,6 +31,7 @@ BAD_CONNECTION_CODE = 4400
 """Codes from 4000 to 4999 tell the JS clients not to connect again."""
 
 TRANSPORT_PARAMETER = "__agents_transport"
+DEFAULT_TRANSPORT = "cf-websocket"
 CONNECTION_ID_PARAMETER = "_pk"
 
 
@@ -99,6 +100,17 @@ class RpcErrorFrame(TypedDict):
     id: str
     success: Literal[False]
     type: Literal["rpc"]
+
+
+def decode(text: str) -> dict[str, Any] | None:
+    """The JSON object in a text, or None when the text is anything else."""
+    if text[:1] != "{" and text.lstrip(" \t\n\r")[:1] != "{":
+        return None
+    try:
+        frame = loads(text)
+    except ValueError:
+        return None
+    return cast("dict[str, Any]", frame)
 
 
 def text_json(text: str) -> str:

@@ -71,6 +71,13 @@ class Calls(Capability):
         call = decode_call(frame)
         return None if call is None else self._answer(peer, *call)
 
+    def refuse(self, peer: Peer, message: object, error: Exception) -> None:
+        """Answer a message with `error` if it is a call; its caller would wait in vain otherwise."""
+        frame = wire.decode(message) if isinstance(message, str) else None
+        call = decode_call(frame) if frame is not None and frame.get("type") == wire.RPC else None
+        if call is not None:
+            self._fail(peer, call.id, call.method, error)
+
     def on_disconnect(self, peer: Peer) -> None:
         """Cancel the streams of a connection that is gone, and its calls where the class wants that."""
         for task in tuple(peer.tasks):

@@ -1,0 +1,121 @@
+"""Durable, addressable AI agents in Python: on your laptop, under pytest, and on Cloudflare Workers.
+
+Every name is imported on first use, so that `import agents_runtime` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agents_runtime._core.events import Event, Observability, subscribe
+    from agents_runtime._core.options import AgentOptions
+    from agents_runtime._core.peer import CurrentAgent
+    from agents_runtime.agent import Agent
+    from agents_runtime.connections.connection import Connection
+    from agents_runtime.connections.handshake import ConnectionContext
+    from agents_runtime.context import get_current_agent
+    from agents_runtime.errors import (
+        AgentError,
+        PeerError,
+        RemoteError,
+        RetryableError,
+        RpcError,
+        SqlError,
+        UsageError,
+    )
+    from agents_runtime.routing.handle import AgentHandle
+    from agents_runtime.routing.lookup import get_agent_by_id, get_agent_by_name
+    from agents_runtime.routing.route import route_agent_request, route_agent_requests
+    from agents_runtime.routing.urls import (
+        build_agent_path,
+        build_agent_url,
+        camel_case_to_kebab_case,
+        name_for,
+    )
+    from agents_runtime.rpc.decorate import CallableMetadata, call_callable, callable, get_callable_methods
+    from agents_runtime.rpc.streaming import StreamingResponse
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Agent": "agent",
+    "AgentError": "errors",
+    "AgentHandle": "routing.handle",
+    "AgentOptions": "_core.options",
+    "CallableMetadata": "rpc.decorate",
+    "Connection": "connections.connection",
+    "ConnectionContext": "connections.handshake",
+    "CurrentAgent": "_core.peer",
+    "Event": "_core.events",
+    "Observability": "_core.events",
+    "PeerError": "errors",
+    "RemoteError": "errors",
+    "RetryableError": "errors",
+    "RpcError": "errors",
+    "SqlError": "errors",
+    "StreamingResponse": "rpc.streaming",
+    "UsageError": "errors",
+    "build_agent_path": "routing.urls",
+    "build_agent_url": "routing.urls",
+    "call_callable": "rpc.decorate",
+    "callable": "rpc.decorate",
+    "camel_case_to_kebab_case": "routing.urls",
+    "get_agent_by_id": "routing.lookup",
+    "get_agent_by_name": "routing.lookup",
+    "get_callable_methods": "rpc.decorate",
+    "get_current_agent": "context",
+    "name_for": "routing.urls",
+    "route_agent_request": "routing.route",
+    "route_agent_requests": "routing.route",
+    "subscribe": "_core.events",
+}
+
+__all__ = [
+    "Agent",
+    "AgentError",
+    "AgentHandle",
+    "AgentOptions",
+    "CallableMetadata",
+    "Connection",
+    "ConnectionContext",
+    "CurrentAgent",
+    "Event",
+    "Observability",
+    "PeerError",
+    "RemoteError",
+    "RetryableError",
+    "RpcError",
+    "SqlError",
+    "StreamingResponse",
+    "UsageError",
+    "__version__",
+    "build_agent_path",
+    "build_agent_url",
+    "call_callable",
+    "callable",
+    "camel_case_to_kebab_case",
+    "get_agent_by_id",
+    "get_agent_by_name",
+    "get_callable_methods",
+    "get_current_agent",
+    "name_for",
+    "route_agent_request",
+    "route_agent_requests",
+    "subscribe",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any of the names above
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,544 @@
+"""Agent: what users subclass. It builds the capabilities, hands them the platform's events, and offers the verbs.
+
+No feature is implemented here. A capability lives in a package of its own and never sees the agent as a whole.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, cast
+
+from agents_runtime._core import wire
+from agents_runtime._core.capability import DONE, Done, Parts, capability
+from agents_runtime._core.events import Emitter, Observability, subscribers
+from agents_runtime._core.failures import debug_text
+from agents_runtime._core.identity import Identity, StartProps
+from agents_runtime._core.jsonx import plain
+from agents_runtime._core.lifecycle import Lifecycle
+from agents_runtime._core.peer import CurrentAgent, Payload
+from agents_runtime._core.teardown import Teardown, leave_memory
+from agents_runtime._core.wakeups import Wakeups
+from agents_runtime._platform.base import (
+    DurableObject,
+    closed_upgrade,
+    is_response,
+    make_response,
+    platform_of,
+    standalone,
+)
+from agents_runtime.connections.connection import Connection
+from agents_runtime.connections.handshake import ConnectionContext, Handshake, Refusal
+from agents_runtime.connections.registry import ConnectionRegistry, Exclusion
+from agents_runtime.connections.traffic import Traffic, answer_close
+from agents_runtime.context import CURRENT, Entry, run_in
+from agents_runtime.definition import HIDDEN_FROM_CALL, Definition, define
+from agents_runtime.errors import PeerError, SqlError, UsageError
+from agents_runtime.routing.messages import is_upgrade
+from agents_runtime.rpc.calls import Calls
+from agents_runtime.state.store import UNSET, StateHooks, StateStore
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    from agents_runtime._platform.ports import Row, SqlValue
+    from agents_runtime.mcp.servers import McpServers
+    from agents_runtime.rpc.decorate import CallableMetadata
+
+    State = TypeVar("State", default=Any)
+else:
+    from typing import TypeVar
+
+    State = TypeVar("State")
+
+logger = logging.getLogger("agents_runtime")
+
+FAILED_START_RETRY_MS = 30_000
+"""How long pending work waits after the agent could not start for it."""
+
+MaybeAwaitable = Awaitable[None] | None
+StateSource = Connection | Literal["server"]
+
+
+class Agent(DurableObject, Generic[State]):
+    """A durable agent: one addressable object with its own state, storage, schedule and connected clients.
+
+    Subclass it, set `initial_state`, decorate methods with `@callable`, fill in the hooks you need. One instance exists
+    per name. It sleeps when nothing happens and loses its attributes then: what must last goes into the state, into
+    tables (`self.sql`) or into `connection.set_state`. `Agent[State]` types the state: a dict, TypedDict, dataclass
+    or pydantic model; a client's write that does not fit is refused.
+
+    Attributes:
+        ctx: the platform's context: `self.ctx.storage` and so on.
+        env: the bindings and variables of the worker.
+        options: settings of the class, see `AgentOptions`; merged with those of the base classes.
+        observability: where events go; None turns them off.
+        initial_state: the state of an agent that has none yet.
+    """
+
+    options: ClassVar[Mapping[str, object]] = {}
+    observability: Observability | None = subscribers
+    initial_state: State = cast("Any", UNSET)
+
+    _definition: ClassVar[Definition]
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._definition = define(cls, Agent, lambda agent: agent._entry)
+
+    def __init__(self, ctx: Any, env: Any) -> None:  # noqa: ANN401 - the platform's objects
+        super().__init__(ctx, env)
+        definition = self._definition
+        self._platform = platform_of(ctx, env)
+        self._scope = CurrentAgent(self)
+        gate = self._platform.block_concurrency if definition.starts_with_user_code else None
+        self._lifecycle = Lifecycle(self._start, gate)
+        self._entry = Entry(self._scope, self._lifecycle)
+        self._parts = Parts(self, definition.parts)
+
+    # The parts, in the order in which they are told about events
+
+    @capability
+    def _teardown(self) -> Teardown:
+        return Teardown(self._platform.kv, self._platform.clock, lambda: self._wakeups, self._delete_everything)
+
+    @capability
+    def _connections(self) -> ConnectionRegistry:
+        return ConnectionRegistry(self, self._platform.sockets)
+
+    @capability
+    def _state_store(self) -> StateStore:
+        definition = self._definition
+        return StateStore(
+            self,
+            self._platform.sql,
+            self._platform.kv,
+            definition.codec,
+            StateHooks(
+                initial=lambda: self.initial_state,
+                validate=self.validate_state_change if definition.validates_state else None,
+                changed=self._tell_state_changed if definition.state_hook else None,
+            ),
+            self._connections.publish,
+            self._emit,
+            accepts_client_writes=definition.options.client_state_writes == "allow",
+        )
+
+    @capability
+    def _calls(self) -> Calls:
+        definition = self._definition
+        return Calls(self, definition.callables, definition.options, self._platform.clock, self._emit)
+
+    @capability.lazy
+    def _mcp_servers(self) -> McpServers:
+        from agents_runtime.mcp.servers import McpServers
+
+        return McpServers()
+
+    @cached_property
+    def _identity(self) -> Identity:
+        return Identity(self._platform.id, self._platform.kv)
+
+    @cached_property
+    def _props(self) -> StartProps:
+        return StartProps(self._platform.kv)
+
+    @cached_property
+    def _wakeups(self) -> Wakeups:
+        return Wakeups(self._platform.alarm, lambda: self._parts.phase("next_wake_ms"))
+
+    @cached_property
+    def _emit(self) -> Emitter:
+        return Emitter(type(self).__name__, lambda: self.name, self._platform.clock.now_ms, lambda: self.observability)
+
+    @cached_property
+    def _handshake(self) -> Handshake:
+        return Handshake(
+            self,
+            self._connections,
+            self._platform.sockets,
+            self._platform.entropy,
+            self._greeting,
+            self._emit,
+            self._report,
+            ping=self._definition.ping,
+        )
+
+    @cached_property
+    def _traffic(self) -> Traffic:
+        return Traffic(self, self._connections, self._parts.frames, self._disconnected, self._emit, self._report)
+
+    # Who and what it is
+
+    @property
+    def name(self) -> str:
+        """The name the agent was addressed by. Raises NotNamed if it was addressed by a unique id."""
+        return self._identity.name
+
+    @property
+    def state(self) -> State:
+        """The state; None if none was ever set. Change it with `set_state`, never in place.
+
+        It is what was stored: what JSON has no form for (tuples, dates) comes back as lists and texts, unless the
+        state is typed.
+        """
+        return cast("State", self._state_store.get())
+
+    def set_state(self, state: State) -> Done:
+        """Replace the state, store it, and send it to every connected client. Acts at once; awaiting is optional.
+
+        Stored before it is sent, and both before the caller of the running method is answered. `on_state_changed` runs
+        afterwards, in the background.
+
+        Raises:
+            ReadonlyConnection: the code runs for a connection that may not change the state.
+            NotJson: naming the part of the state that is no JSON.
+            StateTooLarge: it has more than 2 MB of JSON.
+            Exception: what `validate_state_change` raised. The old state stays in each case.
+        """
+        self._state_store.set(state)
+        return DONE
+
+    def sql(self, query: str, /, *params: SqlValue) -> list[Row]:
+        """Run one SQL statement on the agent's own database and return its rows as dicts.
+
+        Write `?` for each value: `self.sql("SELECT * FROM notes WHERE id = ?", note_id)`. Values are str, int, float,
+        bytes, bool (stored as 0 or 1) or None. Writes of one turn are committed together, before anything is answered.
+
+        Raises:
+            SqlError: SQLite refused; `.query` is the statement, the cause says why.
+            UsageError: a value cannot be bound.
+        """
+        try:
+            return self._platform.sql.execute(query, *params)
+        except ValueError as error:
+            raise error if isinstance(error, UsageError) else UsageError(str(error)) from error
+        except Exception as error:
+            raise SqlError(query, error) from error
+
+    # Clients
+
+    def broadcast(self, message: Payload, without: Exclusion = None) -> Done:
+        """Send one message to every connected client: text and bytes as they are, a mapping as JSON text.
+
+        Acts at once; awaiting is optional. A connection that is closing is left out silently.
+
+        Args:
+            message: what to send.
+            without: a connection, an id (all connections with that id), or several of either.
+        """
+        self._connections.broadcast(message, without)
+        return DONE
+
+    def get_connection(self, connection_id: str) -> Connection | None:
+        """Find the open connection with this id, the newest if there are several; None if there is none."""
+        return self._connections.get(connection_id)
+
+    def get_connections(self, tag: str | None = None) -> list[Connection]:
+        """List the open connections, newest first; only those with `tag` when it is given. An id is a tag."""
+        return self._connections.all(tag)
+
+    def set_connection_readonly(self, connection: Connection, is_readonly: bool = True, /) -> None:
+        """Forbid a connection to change the state, or allow it again. Survives the agent's sleep.
+
+        Its own state writes are refused then, and so is `set_state` in methods it calls.
+        """
+        connection.is_readonly = is_readonly
+        connection.save_flags()
+
+    def is_connection_readonly(self, connection: Connection) -> bool:
+        """Whether a connection may not change the state."""
+        return connection.is_readonly
+
+    def is_connection_protocol_enabled(self, connection: Connection) -> bool:
+        """Whether a connection gets the agent's own frames: identity, state, MCP servers."""
+        return connection.sends_protocol
+
+    def get_callable_methods(self) -> dict[str, CallableMetadata]:
+        """List what clients may call: the metadata of each `@callable` method, by wire name."""
+        return {name: exposed.metadata for name, exposed in self._definition.callables.items()}
+
+    async def call(self, method: str, /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the method's own types
+        """Call a method of the agent by name, sync or async: a verb or any method of your own.
+
+        The JavaScript spelling is understood too: `await agent.call("setState", {...})`.
+
+        Raises:
+            UsageError: there is no such method.
+        """
+        from agents_runtime.rpc.verbs import find_verb
+
+        if CURRENT.get().agent is not self and not self._lifecycle.is_started:
+            await self._lifecycle.ensure_started()
+        verb = find_verb(self, method, self._definition.callables, HIDDEN_FROM_CALL)
+        scope = CURRENT.get() if CURRENT.get().agent is self else self._scope
+        return await run_in(scope, verb, *args, **kwargs)
+
+    async def destroy(self, *, after_s: float | None = None) -> None:
+        """Delete everything the agent stored, close its connections (1001) and drop it from memory.
+
+        The next event of its name finds a new agent. The event that asked for it is still answered.
+
+        Args:
+            after_s: destroy it after so many seconds instead; that is durable and cannot be taken back.
+        """
+        if after_s is None:
+            await self._teardown.run()
+        else:
+            self._teardown.schedule(after_s)
+
+    @classmethod
+    def create(cls, state: State | None = None, env: Any = None, ctx: Any = None) -> Self:  # noqa: ANN401 - the platform's objects
+        """Make an agent by hand: on the given `ctx` and `env`, or on CPython in memory, without any host.
+
+        It starts with the first awaited call. Until then plain methods run without `on_start`.
+
+        Args:
+            state: its initial state.
+            env: the environment of the worker.
+            ctx: the context of a Durable Object.
+        """
+        if ctx is None:
+            ctx, env = standalone(cls, env)
+        agent = cls(ctx, env)
+        agent._entry.starts_plain_methods = False
+        if state is not None:
+            agent.initial_state = state
+        return agent
+
+    # Hooks, for you to fill in. All of them may be sync or async, unless they say otherwise.
+
+    def on_start(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - so that a subclass may leave `props` out
+        """Get ready; called as `on_start(props)` once each time the agent wakes, before anything else is handled.
+
+        `props` are those given last by `get_agent_by_name` or `route_agent_request`, None if there never were any. When
+        it raises, the event that woke the agent fails and the next one tries again.
+        """
+
+    def on_request(self, request: Any, /) -> Any:  # noqa: ANN401 - the platform's request and response
+        """Answer an HTTP request with a `workers.Response`. By default 404."""
+        return make_response("Not implemented", 404, {"content-type": "text/plain;charset=UTF-8"})
+
+    def on_connect(self, connection: Connection, ctx: ConnectionContext, /) -> MaybeAwaitable:
+        """Greet a client that has connected and got the agent's own frames; `ctx.request` is its upgrade request.
+
+        Nothing it sends is handled before this is done. When it raises, the connection is closed with 1011.
+        """
+
+    def on_message(self, connection: Connection, message: str | bytes, /) -> MaybeAwaitable:
+        """Handle what a client sent that is neither a call nor a state. Messages are handled concurrently at awaits."""
+
+    def on_close(self, connection: Connection, code: int, reason: str, was_clean: bool, /) -> MaybeAwaitable:
+        """Take note that a client is gone. It is in no list any more and nothing can be sent to it."""
+
+    def on_error(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - called in two ways
+        """Handle what went wrong: `on_error(error)`, or `on_error(connection, error)` for an error of a connection.
+
+        Called for exceptions of hooks and of background work, not for those of callables: their callers are told. By
+        default the error is logged. To return is to have handled it; a failed request is answered with 500 either way.
+        """
+        logger.error("%s failed", type(self).__name__, exc_info=args[-1])
+
+    def on_alarm(self) -> MaybeAwaitable:
+        """Do something of your own each time the agent's alarm goes off. When it raises, the alarm is repeated."""
+
+    def on_state_changed(self, state: State, source: StateSource, /) -> MaybeAwaitable:
+        """Take note of a new state, in the background; it is stored and sent. `source` is "server" or a connection."""
+
+    def validate_state_change(self, next_state: State, source: StateSource, /) -> None:
+        """Raise to refuse a state before it is stored. `source` is "server" or a connection. Plain `def` only."""
+
+    def get_connection_tags(self, connection: Connection, ctx: ConnectionContext, /) -> Any:  # noqa: ANN401 - sync or async
+        """Return tags for a new connection, at most 9 of up to 256 characters, for `get_connections(tag)`."""
+        return ()
+
+    def should_connection_be_readonly(self, connection: Connection, ctx: ConnectionContext, /) -> bool:
+        """Whether a new connection may not change the state. Plain `def` only."""
+        return False
+
+    def should_send_protocol_messages(self, connection: Connection, ctx: ConnectionContext, /) -> bool:
+        """Whether a new connection gets identity, state and MCP frames. Plain `def` only."""
+        return True
+
+    # The platform's events
+
+    async def fetch(self, request: Any) -> Any:  # noqa: ANN401 - the platform's request and response
+        """Serve an HTTP request or a WebSocket upgrade. Called by the platform; write `on_request` instead."""
+        try:
+            if not self._lifecycle.is_started:
+                await self._lifecycle.ensure_started()
+        except Exception as error:  # reported by the start itself
+            return self._failed(request, error)
+        if is_upgrade(request):
+            return await self._connect(request)
+        try:
+            for answer in self._parts.phase("on_request"):
+                if (response := await answer(request)) is not None:
+                    return response
+            response = await run_in(CurrentAgent(self, None, request), self.on_request, request)
+            if not is_response(response):
+                raise UsageError(f"on_request must return a Response, not {response!r}"[:300])
+        except Exception as error:  # whatever the user's hook raises
+            await self._report(error)
+            return self._failed(request, error)
+        return response
+
+    async def webSocketMessage(self, ws: Any, message: Any) -> None:  # noqa: ANN401, N802 - the platform's
+        """Handle a frame. Called by the platform; write `on_message` instead."""
+        connection = self._connections.find(ws)
+        if connection is None:
+            return
+        if not self._lifecycle.is_started:
+            try:
+                await self._lifecycle.ensure_started()
+            except Exception as error:  # reported by the start itself; a caller is told
+                self._calls.refuse(connection, message, error)
+                return
+        await self._traffic.receive(connection, message)
+
+    async def webSocketClose(self, ws: Any, code: int, reason: str, was_clean: bool) -> None:  # noqa: ANN401, N802 - the platform's
+        """Handle the end of a connection. Called by the platform; write `on_close` instead."""
+        socket = self._platform.sockets.wrap(ws)
+        connection = self._connections.find(ws)
+        try:
+            if connection is not None:
+                await self._lifecycle.ensure_started()
+                await self._traffic.close(connection, socket.key, code, reason, was_clean)
+        except Exception as error:  # a start that failed reported itself
+            logger.debug("a close was not handled: %s", error)
+        finally:
+            answer_close(socket, code, reason)
+
+    async def webSocketError(self, ws: Any, error: Any) -> None:  # noqa: ANN401, N802 - the platform's
+        """Handle an error of a connection. Called by the platform; write `on_error` instead."""
+        connection = self._connections.find(ws)
+        if connection is not None and connection.is_open:
+            await self._report(error if isinstance(error, Exception) else RuntimeError(str(error)), connection)
+
+    async def alarm(self, info: Any = None) -> None:  # noqa: ANN401 - the platform's
+        """Do what is due. Called by the platform; write `on_alarm` instead."""
+        self._wakeups.fired()
+        if await self._teardown.run_if_due():
+            return
+        now_ms = self._platform.clock.now_ms()
+        try:
+            await self._lifecycle.ensure_started()
+        except Exception:
+            # Reported by the start itself. Work that waits is tried again, without the platform giving up on it.
+            if not self._wakeups.postpone(now_ms + FAILED_START_RETRY_MS):
+                raise
+            return
+        try:
+            for act in self._parts.phase("on_alarm"):
+                await act(now_ms)
+            await run_in(self._scope, self.on_alarm)
+        except Exception as error:
+            await self._report(error)
+            raise
+        finally:
+            self._wakeups.refresh()
+
+    async def cf_agents_internal(self, op: str, payload: Any) -> Any:  # noqa: ANN401 - JSON
+        """Answer another part of the library. Not for users: call the agent's own methods instead."""
+        given: dict[str, Any] = payload or {}
+        if op == "start":
+            self._props.keep(given.get("props"))
+            await self._lifecycle.ensure_started()
+            return None
+        if op == "call":
+            return plain(await self.call(given["method"], *given.get("args", ()), **given.get("kwargs", {})), "result")
+        if op == "state":
+            await self._lifecycle.ensure_started()
+            return self._state_store.json()
+        raise PeerError(f"there is no internal operation {op[:80]!r}")
+
+    # How it works inside
+
+    async def _start(self) -> None:
+        try:
+            self._parts.check_names()
+            self._identity.remember()
+            for get_ready in self._parts.phase("on_start"):
+                await get_ready()
+            if self._definition.starts_with_user_code:
+                await run_in(self._scope, self.on_start, self._props.last())
+        except Exception as error:
+            await self._report(error)
+            raise
+        self._wakeups.refresh()
+
+    async def _connect(self, request: Any) -> Any:  # noqa: ANN401 - the platform's
+        try:
+            return await self._handshake.accept(request)
+        except Refusal as refusal:
+            return closed_upgrade(refusal.code, refusal.reason)
+        except Exception as error:  # whatever `get_connection_tags` raises
+            await self._report(error)
+            return self._failed(request, error)
+
+    def _failed(self, request: Any, error: Exception) -> Any:  # noqa: ANN401 - the platform's
+        """Answer an event that failed, without telling why, unless this is development."""
+        if is_upgrade(request):
+            return closed_upgrade(wire.SETUP_FAILED_CODE, wire.SETUP_FAILED)
+        is_debug = self._definition.options.debug or self._platform.is_debug
+        text = debug_text(error) if is_debug else "Internal Server Error"
+        return make_response(text, 500, {"content-type": "text/plain;charset=UTF-8"})
+
+    def _greeting(self, connection: Connection) -> Iterable[str]:
+        definition = self._definition
+        state = self._state_store.greeting()
+        if definition.options.send_identity_on_connect:
+            self._warn_about_identity(connection)
+            yield wire.identity(self.name, definition.kebab_name, state_follows=bool(state))
+        for part in self._parts.all():
+            yield from state if part is self._state_store else part.greeting()
+
+    def _warn_about_identity(self, connection: Connection) -> None:
+        if self._definition.warns_about_identity and self.name not in (connection.uri or self.name):
+            self._definition.warns_about_identity = False
+            logger.warning(
+                "%s tells clients its name %r, which their URL does not show: if that is meant, set "
+                'options = {"send_identity_on_connect": True}; if not, False',
+                type(self).__name__,
+                self.name,
+            )
+
+    def _disconnected(self, connection: Connection) -> None:
+        for let_go in self._parts.phase("on_disconnect"):
+            let_go(connection)
+
+    def _tell_state_changed(self, state: Any, source: StateSource) -> None:  # noqa: ANN401 - the user's state
+        scope = CURRENT.get()
+        self._platform.spawn(self._run_state_hook(scope if scope.agent is self else self._scope, state, source))
+
+    async def _run_state_hook(self, scope: CurrentAgent, state: Any, source: StateSource) -> None:  # noqa: ANN401 - as above
+        try:
+            await self._lifecycle.ensure_started()
+        except Exception:
+            return  # reported by the start itself
+        try:
+            await run_in(scope, getattr(self, self._definition.state_hook or ""), state, source)
+        except Exception as error:  # the state stays
+            await self._report(error)
+
+    async def _report(self, error: Exception, connection: Connection | None = None) -> None:
+        """Hand an error to the user's `on_error`; what that raises is logged."""
+        details = (error,) if connection is None else (connection, error)
+        try:
+            await run_in(self._scope if connection is None else connection.scope, self.on_error, *details)
+        except Exception:
+            logger.exception("%s.on_error failed", type(self).__name__)
+
+    async def _delete_everything(self) -> None:
+        self._emit("destroy", {})
+        for part in reversed(self._parts.built()):
+            await part.on_destroy()
+        for socket in self._platform.sockets.all():
+            socket.close(wire.DESTROYED_CODE, wire.DESTROYED)
+        self._wakeups.disable()
+        await self._platform.delete_all()
+        self._platform.spawn(leave_memory(self._platform))
+
+
+Agent._definition = Definition(Agent, Agent)  # pyright: ignore[reportPrivateUsage] # as in `__init_subclass__`
