@@ -74,6 +74,8 @@ class Shell:
             _check_pip(command)
         elif name == "git":
             _require(command[1] == "clone" and len(command) >= 3, f"git {command[1]} is not allowed in a document")
+        elif name == ".":
+            _require(command[1:] == [".venv/bin/activate"], f"{shlex.join(command)} is not allowed in a document")
         elif name == "cd":
             self._change_folder(command[1])
         elif name == "curl":
