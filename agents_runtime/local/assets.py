@@ -153,9 +153,9 @@ class Assets:
             asset = self._missing(path)
         return None if asset is None else await self._serve(asset, request, query)
 
-    async def fetch(self, input: Request | JsView | str, **options: Unpack[FetchKwargs]) -> Response:  # noqa: A002
+    async def fetch(self, resource: Request | JsView | str, **options: Unpack[FetchKwargs]) -> Response:
         """The response for a request or URL, whatever its host; 404 when there is no file. What `env.ASSETS` offers."""
-        request = input if isinstance(input, Request) and not options else Request(input, **options)
+        request = resource if isinstance(resource, Request) and not options else Request(resource, **options)
         path, query = _split_url(request.url)
         asset = self.match(path) or self._missing(path)
         return Response(None, status=404) if asset is None else await self._serve(asset, request, query)

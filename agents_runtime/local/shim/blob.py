@@ -42,7 +42,7 @@ class Blob:
         endings: BlobEnding | str | None = None,
     ) -> None:
         if endings is not None:
-            raise NotImplementedError("endings= of Blob and File is not implemented on the platform: leave it out")
+            raise TypeError("the platform does not implement endings= of Blob and File: leave it out")
         single = unwrap(blob_parts)
         if isinstance(single, Blob) and not content_type:
             content_type = single.content_type

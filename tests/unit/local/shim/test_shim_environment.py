@@ -1,3 +1,5 @@
+"""`env`, `patch_env` and `wait_until`: each worker sees its own."""
+
 import asyncio
 from types import SimpleNamespace
 from typing import Any

@@ -1,3 +1,5 @@
+"""Forms and blobs: what is sent, what is read, what is refused."""
+
 from contextlib import suppress
 from typing import Any
 

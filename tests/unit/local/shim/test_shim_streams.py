@@ -1,3 +1,5 @@
+"""The stream behind a body: order, clean-up, limits."""
+
 import asyncio
 from typing import Any
 

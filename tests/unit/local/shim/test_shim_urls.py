@@ -1,3 +1,5 @@
+"""The normal form of URLs."""
+
 from contextlib import suppress
 
 from hypothesis import example, given
