@@ -58,9 +58,12 @@ class ProjectModules:
     def import_main(self, main: Path) -> ModuleType:
         """Import the module in `main` under the name of its file.
 
-        On failure the modules of the former import, if any, are back in place. Raises what the module raised.
+        Another project imported before is no longer found: both may have a module of this name. On failure the modules
+        of the former import of this one, if any, are back in place. Raises what the module raised.
         """
         former = self.forget()
+        for other in [finder for finder in sys.meta_path if isinstance(finder, ProjectModules) and finder is not self]:
+            other.remove()
         if self not in sys.meta_path:
             sys.meta_path.insert(0, self)
         importlib.invalidate_caches()
