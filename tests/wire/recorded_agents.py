@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from urllib.parse import parse_qs, urlsplit
 
 from workers import Response, WorkerEntrypoint
@@ -192,7 +193,8 @@ class Web(Talker):
         url = urlsplit(request.url)
         path = url.path + (f"?{url.query}" if url.query else "")
         seen = {"name": self.name, "method": request.method, "path": path, "body": await request.text()}
-        return Response.json(seen, status=201, headers={"x-seen": "yes"})
+        body = json.dumps(seen, separators=(",", ":"))
+        return Response(body, status=201, headers={"content-type": "application/json", "x-seen": "yes"})
 
 
 class Default(WorkerEntrypoint):

@@ -39,7 +39,8 @@ class Transcript:
 
 def read_transcripts(path: Path) -> list[Transcript]:
     transcripts: list[Transcript] = []
-    for text in path.read_text(encoding="utf-8").splitlines():
+    # Frames may hold U+2028, so `splitlines` would cut them in two.
+    for text in path.read_text(encoding="utf-8").rstrip("\n").split("\n"):
         line = json.loads(text)
         if "transcript" in line:
             transcripts.append(Transcript(line.get("file", path.stem), line["transcript"], [], line.get("why")))
