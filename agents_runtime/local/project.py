@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from agents_runtime.local.assets import Assets
-
     from agents_runtime.local.host import Host
 
 Entrypoint = type | Callable[..., Any]

@@ -78,6 +78,9 @@ class Application:
             response = _plain(413, str(BodyTooLarge(self._limits.max_body_bytes)), [("connection", "close")])
         try:
             await _send_response(response, scope["method"], send, receive if body is None or body.is_done else None)
+        except Exception:
+            logger.exception("%s %s: the response cannot be sent", scope["method"], scope["path"])
+            raise  # the protocol answers 500 when nothing was sent, and otherwise ends the connection
         finally:
             if self._access is not None:
                 self._access.report(scope["method"], scope["path"], response.status, perf_counter() - started)
@@ -144,7 +147,7 @@ async def _stream(body: AsyncIterator[bytes], send: Send, receive: Receive | Non
     """Send chunk by chunk, each when the client has taken the one before; stop when the client goes away."""
     tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(_pump(body, send))]
     if receive is not None:
-        tasks.append(asyncio.ensure_future(receive()))
+        tasks.append(asyncio.ensure_future(_until_gone(receive)))
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -154,10 +157,16 @@ async def _stream(body: AsyncIterator[bytes], send: Send, receive: Receive | Non
         await _close(body)
 
 
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] == "http.request":
+        pass
+
+
 async def _pump(body: AsyncIterator[bytes], send: Send) -> None:
     try:
         async for chunk in body:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await asyncio.sleep(0)  # a body and a client that never wait would keep the loop to themselves
     except Exception:
         logger.exception("a streamed response broke off")
         return  # without its end, so that the client sees it is incomplete

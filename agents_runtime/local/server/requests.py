@@ -12,6 +12,7 @@ from agents_runtime.local.shim.request import METHODS, Request
 from agents_runtime.local.shim.urls import normal_url
 
 _good_host = re.compile(r"[A-Za-z0-9._~-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?").fullmatch
+_absolute_form = re.compile(r"https?://[^/?#]*([/?].*)?", re.IGNORECASE).fullmatch
 _odd_path = re.compile(r"""/\.|%2[eE]|[^!-~]|["<>`{}\\^|#]""").search
 
 
@@ -31,6 +32,11 @@ class BadRequest(PeerError):
 
 def url_of(scheme: str, host: str, target: str) -> str:
     """The absolute URL of a request, in the platform's spelling."""
+    if not target.startswith("/"):
+        absolute = _absolute_form(target)
+        if absolute is None:
+            raise BadRequest(400, "The request target is malformed.")
+        target = absolute[1] or "/"
     url = f"{scheme}://{host}{target}"
     if _odd_path(target) is None and not host.endswith((":80", ":443")) and host == host.lower():
         return url
@@ -85,7 +91,7 @@ async def read_request(
         ClientGone: there is nobody to tell.
     """
     method: str = scope["method"]
-    if method not in METHODS:
+    if method not in METHODS or method == "TRACE":
         raise BadRequest(501, f"The method {method} is not supported.")
     head = _Head(scope["headers"])
     if client := scope.get("client"):

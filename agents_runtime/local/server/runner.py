@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from agents_runtime.local.server.app import Application
     from agents_runtime.local.server.limits import Limits
 
-TICKS_PER_S = 10
-"""How often uvicorn's main loop comes round."""
+TICK_S = 0.5
+"""How often the connections are looked after, and the `date` header is renewed."""
 
 CLOSE_S = 2.0
 """What WebSocket clients are given to answer the close frame at the end."""
@@ -48,7 +48,8 @@ class Server(uvicorn.Server):
         self._limits = limits
         self._bound = bound
         self._finish_s = finish_s
-        self._ticks_between_checks = max(round(limits.ping_interval_s * TICKS_PER_S / KEEP_ALIVE_SLICES), 1)
+        self._look_after_at = 0.0
+        self._stopping = asyncio.Event()
         self.pool = SocketPool(app.upgrade, limits)
         silence_uvicorn()
         super().__init__(
@@ -87,6 +88,7 @@ class Server(uvicorn.Server):
     def stop(self) -> None:
         """Begin the end, as a signal would."""
         self.should_exit = True
+        self._stopping.set()
 
     def _take_signals(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -98,7 +100,7 @@ class Server(uvicorn.Server):
     def _signalled(self) -> None:
         if self.should_exit:
             exit_at_once()
-        self.should_exit = True
+        self.stop()
 
     # What uvicorn calls
 
@@ -107,15 +109,20 @@ class Server(uvicorn.Server):
         if self.started:
             self._on_ready()
 
-    async def on_tick(self, counter: int) -> bool:
-        if counter % TICKS_PER_S == 0:
-            now = asyncio.get_running_loop().time()
-            for connection in list(self.server_state.connections):
-                if isinstance(connection, Guard):
-                    connection.check_stalled(now)
-        if counter % self._ticks_between_checks == 0:
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            self._look_after_connections()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), TICK_S)
+
+    def _look_after_connections(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Guard):
+                connection.check_stalled(now)
+        if now >= self._look_after_at:
+            self._look_after_at = now + self._limits.ping_interval_s / KEEP_ALIVE_SLICES
             self.pool.look_after()
-        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from agents_runtime.local.shim.response import Response
 
 if TYPE_CHECKING:
-    from agents_runtime.local.assets import Assets
-
     from agents_runtime.errors import ConfigError
+    from agents_runtime.local.assets import Assets
     from agents_runtime.local.host import Host
     from agents_runtime.local.project import Project
     from agents_runtime.local.shim.request import Request
@@ -49,12 +48,9 @@ class ProjectSite:
                 path = _path_of(request.url)
                 if path.startswith(RESERVED):
                     return _text(404, "Not Found\n")
-                if self._assets is not None and not self._assets.should_run_worker_first(path):
-                    found = await self._assets.answer(request)
-                    if found is not None:
-                        return found
-            if self._project.entrypoint is None:
-                return _text(404, "Not Found\n")
+                found = await self._from_files(request, path)
+                if found is not None:
+                    return found
             return await self._host.fetch(request)
         except Exception as error:
             logger.error("%s %s failed", request.method.value, _path_of(request.url), exc_info=error)
@@ -67,6 +63,16 @@ class ProjectSite:
             self._active -= 1
             if not self._active:
                 self._idle.set()
+
+    async def _from_files(self, request: Request, path: str) -> Response | None:
+        """What needs no worker, or None."""
+        if self._assets is None:
+            return None
+        if self._project.entrypoint is None:
+            return await self._assets.fetch(request)
+        if self._assets.should_run_worker_first(path):
+            return None
+        return await self._assets.answer(request)
 
     async def finish(self, grace_s: float) -> None:
         """Wait until nothing is being answered, at most `grace_s`."""
