@@ -52,7 +52,7 @@ def test_other_python_is_finished_and_explained(path):
     text = path.read_text()
     found = rules.missing_module_docstring(text) + rules.unexplained_workarounds(text)
     if path.parent != Path(__file__).parent:
-        found += rules.unfinished(text)
+        found += rules.notes_to_oneself(text)
     assert not found, complaints(path, found)
 
 

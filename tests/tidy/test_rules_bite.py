@@ -35,6 +35,7 @@ BAD_AND_GOOD = [
     (rules.unexplained_workarounds, "x = f()  # noqa\n", "x = f()\n"),
     (rules.unexplained_workarounds, "x = f()  # pyright: ignore\n", "x = f()  # pyright: ignore[reportX] - untyped\n"),
     (rules.unfinished, "# TODO: later\n", "# to be done by the caller\n"),
+    (rules.notes_to_oneself, "x = 1  # FIXME\n", "x = 1  # as measured\n"),
     (rules.unfinished, "def f():\n    raise NotImplementedError\n", "def f():\n    raise ValueError('no')\n"),
     (rules.unfinished, "def f():\n    ...\n", "class P(Protocol):\n    def f(self) -> int: ...\n"),
     (rules.unfinished, "class A:\n    def f(self): ...\n", "@overload\ndef f(x: int) -> int: ...\n"),
