@@ -111,7 +111,7 @@ class Actor:
         except Exception as error:
             raise remote_failure(error) from None
         if response is not None and response.is_streaming:
-            response = response.replaced(body=ReadableStream(_gated(life, response.body)))
+            response = response.replaced(body=ReadableStream(_gated(life, response.take_body())))
         return response
 
     async def call(self, name: str, args: list[Any]) -> Any:
@@ -273,6 +273,7 @@ async def _gated(life: Life, body: Any) -> Any:
                 raise ConnectionAbortedError(str(life.ended)) from None
             yield chunk
     finally:
+        await body.aclose()
         life.open_streams -= 1
         life.settle()
 
