@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from agents_runtime._core.jsonx import Json, dumps, loads
 from agents_runtime._core.peer import CurrentAgent, Payload, TextSender
-from agents_runtime.errors import UsageError
+from agents_runtime.errors import SocketClosed, UsageError
 
 if TYPE_CHECKING:
     import asyncio
@@ -56,6 +57,7 @@ class Connection:
     """
 
     __slots__ = (
+        "_held",
         "_socket",
         "_state",
         "id",
@@ -80,6 +82,7 @@ class Connection:
         self.tasks: set[asyncio.Task[Any]] = set()
         self.send_text: TextSender = _not_accepted
         self._socket: Socket | None = None
+        self._held: list[str | bytes] | None = None
         self._state: Json = None
 
     @classmethod
@@ -100,6 +103,21 @@ class Connection:
         """Stand for `socket` from now on."""
         self._socket = socket
         self.send_text = socket.send
+
+    def hold(self) -> None:
+        """Keep back what is sent until `release`: a client that is turned away in the end sees nothing but that."""
+        self._held = []
+        self.send_text = self._held.append
+
+    def release(self) -> None:
+        """Send what was kept back, in order."""
+        held, self._held = self._held, None
+        if held is None:
+            return
+        send = self.send_text = self._accepted().send
+        with suppress(SocketClosed):
+            for frame in held:
+                send(frame)
 
     @property
     def is_open(self) -> bool:
@@ -143,13 +161,15 @@ class Connection:
         if type(message) is str:
             self.send_text(message)
         else:
-            self._accepted().send(frame_of(message))
+            send: Any = self.send_text
+            send(frame_of(message))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the connection after what was sent before; repeating is harmless.
 
         The JS clients do not come back after 1008 and 4000 to 4999.
         """
+        self.release()
         self._accepted().close(code, reason)
 
     def save(self, state: Json) -> None:
@@ -162,9 +182,11 @@ class Connection:
             raise ConnectionStateTooLarge(error) from error
         self._state = state
 
-    def forget(self) -> None:
-        """Keep nothing: the socket is none of the agent's connections any more."""
+    def turn_away(self, code: int, reason: str) -> None:
+        """Close it as if it had never been accepted: nothing kept back is sent, nothing is told when it is gone."""
+        self._held = None
         self._accepted().write_attachment("{}")
+        self.close(code, reason)
 
     def save_flags(self) -> None:
         """Keep what `is_readonly` and `sends_protocol` are now."""

@@ -101,7 +101,7 @@ class Handshake:
     async def accept(self, request: UpgradeRequest) -> Any:  # noqa: ANN401 - the platform's response
         """Make the connection and return the response (101) that opens it.
 
-        When `on_connect` raises, the connection is closed with 1011 and forgotten.
+        When `on_connect` raises, the connection is closed with 1011 and forgotten; the client gets no other frame.
 
         Raises:
             Refusal: the client asks for what it cannot have.
@@ -122,6 +122,7 @@ class Handshake:
             self._ping = None
         socket, response = self._sockets.accept(connection.tags, attachment)
         connection.attach(socket)
+        connection.hold()
         try:
             self._admit(connection, context, scope)
             self._registry.add(connection, socket.key)
@@ -129,9 +130,9 @@ class Handshake:
             await run_in(scope, self._hooks.on_connect, connection, context)
         except Exception as error:  # whatever a hook raises ends this connection, and only this one
             self._registry.remove(socket.key)
-            connection.forget()
-            connection.close(wire.SETUP_FAILED_CODE, wire.SETUP_FAILED)
+            connection.turn_away(wire.SETUP_FAILED_CODE, wire.SETUP_FAILED)
             await self._fail(error, connection)
+        connection.release()
         return response
 
     def _checked_id(self, url: str) -> str:

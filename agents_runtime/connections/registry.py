@@ -67,18 +67,24 @@ class ConnectionRegistry(Capability):
 
     def broadcast(self, message: Payload, without: Exclusion = None) -> None:
         """Send one frame to every open connection but those left out."""
-        frame = frame_of(message)
+        frame: Any = frame_of(message)
         excluded = _excluded(without)
         for connection in tuple(self.known().values()):
             if excluded and (connection in excluded or connection.id in excluded):
                 continue
-            _send(connection, frame)
+            try:
+                connection.send_text(frame)
+            except SocketClosed:
+                continue
 
     def publish(self, frame: str, without: Peer | None = None) -> None:
         """Send a frame of the agent's own to every connection that takes such frames."""
         for connection in tuple(self.known().values()):
             if connection.sends_protocol and connection is not without:
-                _send(connection, frame)
+                try:
+                    connection.send_text(frame)
+                except SocketClosed:
+                    continue
 
     async def on_destroy(self) -> None:
         """Forget everyone."""
@@ -100,10 +106,3 @@ def _excluded(without: Exclusion) -> frozenset[Any]:
     if isinstance(without, str | Connection):
         return frozenset((without,))
     return frozenset(cast("Iterable[Any]", without))
-
-
-def _send(connection: Connection, frame: str | bytes) -> None:
-    try:
-        cast("Any", connection.send_text)(frame)
-    except SocketClosed:
-        return

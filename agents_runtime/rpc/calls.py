@@ -126,7 +126,8 @@ class Calls(Capability):
         if isinstance(error, AgentError):
             logger.warning("a call of %s failed: %s", method, error)
         else:
-            logger.error("the callable %s of %s failed", method, type(self._target).__name__, exc_info=error)
+            name = type(self._target).__name__
+            logger.error("the callable %s of %s failed", method, name, exc_info=error, extra={"is_answered": True})
         self._emit("rpc:error", {"method": method, "error": text})
         try:
             peer.send_text(wire.rpc_error(call_id, text))
