@@ -25,6 +25,7 @@ class LiveServer:
     def __init__(self, server, port):
         self.server = server
         self.port = port
+        self.writers = []
 
     async def raw(self, *parts, wait_s=5.0, half_close=False):
         """Send bytes as they are; everything that comes back until the server closes."""
@@ -47,7 +48,9 @@ class LiveServer:
             writer.close()
 
     async def open(self):
-        return await asyncio.open_connection("127.0.0.1", self.port, limit=2**26)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=2**26)
+        self.writers.append(writer)
+        return reader, writer
 
     async def get(self, path="/", *, method="GET", headers="", body=b""):
         """One request on a connection of its own: (status, head, body)."""
@@ -75,15 +78,17 @@ async def serve():
             pass
 
         task = asyncio.create_task(server.run_until_stopped(ready.set, nothing, take_signals=False))
-        running.append((server, task))
         async with asyncio.timeout(5):
             await ready.wait()
         live = LiveServer(server, bound.getsockname()[1])
         live.app = app
+        running.append((live, task))
         return live
 
     yield start
-    for server, task in running:
-        server.stop()
+    for live, task in running:
+        for writer in live.writers:
+            writer.close()
+        live.server.stop()
         async with asyncio.timeout(10):
             await task

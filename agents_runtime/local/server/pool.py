@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from agents_runtime.local.shim.content import encode as encode_text
+
 if TYPE_CHECKING:
     from agents_runtime.local.server.handshake import Handshake
     from agents_runtime.local.server.limits import Limits
@@ -26,12 +28,9 @@ _TEXT_HEADS = tuple(bytes((0x81, size)) for size in range(126))
 
 
 def encode_frame(data: str | bytes) -> bytes:
-    """One message as one unmasked frame. Half of a surrogate pair is replaced, as in JavaScript."""
+    """One message as one unmasked frame. Half of a surrogate pair is replaced, as on the platform."""
     if isinstance(data, str):
-        try:
-            payload = data.encode()
-        except UnicodeEncodeError:
-            payload = data.encode("utf-8", "replace")
+        payload = encode_text(data)
         size = len(payload)
         if size < 126:
             return _TEXT_HEADS[size] + payload

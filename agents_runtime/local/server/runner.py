@@ -120,8 +120,10 @@ class Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             if isinstance(connection, Guard):
                 connection.check_stalled(now)
-        if now >= self._look_after_at:
-            self._look_after_at = now + self._limits.ping_interval_s / KEEP_ALIVE_SLICES
+        while now >= self._look_after_at:
+            self._look_after_at = (
+                max(self._look_after_at, now - TICK_S) + self._limits.ping_interval_s / KEEP_ALIVE_SLICES
+            )
             self.pool.look_after()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
