@@ -111,6 +111,7 @@ class Driver:
         try:
             self._follow(said, server.obey, timeout_s)
         except AssertionError as error:
+            self.close()  # it may still be in the middle of the scenario
             said_text = "\n".join(f"  {scenario}| {line}" for line in said)
             raise AssertionError(f"{scenario}: {error}\n{said_text}\n{server.output(log_size)}") from None
 
@@ -120,7 +121,8 @@ class Driver:
         if process is None:
             return
         assert process.stdin
-        process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
@@ -147,8 +149,11 @@ class Driver:
     def _tell(self, line: dict[str, Any]) -> None:
         assert self._process
         assert self._process.stdin
-        self._process.stdin.write(json.dumps(line) + "\n")
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write(json.dumps(line) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise AssertionError("the Node process ended") from None
 
     def _follow(self, said: list[str], obey: Callable[[str], None], timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
@@ -156,10 +161,8 @@ class Driver:
             try:
                 line = self._lines.get(timeout=max(deadline - time.monotonic(), 0.001))
             except queue.Empty:
-                self.close()
                 raise AssertionError(f"not done after {timeout_s:g} s") from None
             if line is None:
-                self.close()
                 raise AssertionError("the Node process ended")
             if "done" in line:
                 return

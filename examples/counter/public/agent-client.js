@@ -75,6 +75,7 @@ export class AgentClient {
       this.#setStatus("open");
       this.#flush();
     };
+    socket.onerror = () => {}; // a close always follows
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code, reason }) => {
       if (socket !== this.#socket || this.#closed) return;

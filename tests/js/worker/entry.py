@@ -47,7 +47,7 @@ class Probe(Agent):
         raise RuntimeError(text)
 
     @callable
-    async def slow(self, seconds, value):
+    async def slow(self, seconds, value=None):
         await asyncio.sleep(seconds)
         return value
 
