@@ -24,8 +24,11 @@ if TYPE_CHECKING:
         SqlError,
         UsageError,
     )
+    from agents_runtime.routing.cors import Cors
     from agents_runtime.routing.handle import AgentHandle
+    from agents_runtime.routing.hooks import reject
     from agents_runtime.routing.lookup import get_agent_by_id, get_agent_by_name
+    from agents_runtime.routing.retry import RoutingRetry
     from agents_runtime.routing.route import route_agent_request, route_agent_requests
     from agents_runtime.routing.urls import (
         build_agent_path,
@@ -46,12 +49,14 @@ _HOMES = {
     "CallableMetadata": "rpc.decorate",
     "Connection": "connections.connection",
     "ConnectionContext": "connections.handshake",
+    "Cors": "routing.cors",
     "CurrentAgent": "_core.peer",
     "Event": "_core.events",
     "Observability": "_core.events",
     "PeerError": "errors",
     "RemoteError": "errors",
     "RetryableError": "errors",
+    "RoutingRetry": "routing.retry",
     "RpcError": "errors",
     "SqlError": "errors",
     "StreamingResponse": "rpc.streaming",
@@ -66,6 +71,7 @@ _HOMES = {
     "get_callable_methods": "rpc.decorate",
     "get_current_agent": "context",
     "name_for": "routing.urls",
+    "reject": "routing.hooks",
     "route_agent_request": "routing.route",
     "route_agent_requests": "routing.route",
     "subscribe": "_core.events",
@@ -79,12 +85,14 @@ __all__ = [
     "CallableMetadata",
     "Connection",
     "ConnectionContext",
+    "Cors",
     "CurrentAgent",
     "Event",
     "Observability",
     "PeerError",
     "RemoteError",
     "RetryableError",
+    "RoutingRetry",
     "RpcError",
     "SqlError",
     "StreamingResponse",
@@ -100,6 +108,7 @@ __all__ = [
     "get_callable_methods",
     "get_current_agent",
     "name_for",
+    "reject",
     "route_agent_request",
     "route_agent_requests",
     "subscribe",

@@ -153,7 +153,7 @@ async def call_entry(stub: Any, operation: str, payload: object, class_name: str
         raise
     except Exception as exc:
         text = error_line(exc)
-        if _ENTRY in text:
+        if _ENTRY in text and getattr(exc, "name", None) != "PythonError":  # the platform's own refusal
             raise UsageError(
                 f"{class_name} is not an Agent: subclass agents_runtime.Agent, or use env directly"
             ) from None

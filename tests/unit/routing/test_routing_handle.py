@@ -162,6 +162,13 @@ async def test_an_object_that_is_no_agent_is_named(handle, namespace, worker):
         await handle.increment()
 
 
+async def test_an_agents_own_error_may_speak_of_anything(handle, namespace, worker):
+    trace = TRACEBACK.replace("too much", "no method cf_agents_internal")
+    namespace.failures = [worker.Failure(trace, "PythonError")]
+    with pytest.raises(RemoteError, match="no method cf_agents_internal"):
+        await handle.increment()
+
+
 @pytest.mark.parametrize(
     ("message", "line"),
     [
