@@ -33,6 +33,7 @@ class CallStream(AsyncIterator[Json]):
             CallFailed: the agent answered with an error.
             FrameMissing: nothing came in time.
         """
+        __tracebackhide__ = True
         if self._is_done:
             raise StopAsyncIteration
         reply = await self._next_reply()

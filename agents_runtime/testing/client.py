@@ -126,6 +126,7 @@ class TestClient:
         Raises:
             FrameMissing: it did not arrive in time, or the connection ended; the text lists the frames seen.
         """
+        __tracebackhide__ = True
         return await self._until(lambda: self._take(wanted), f"a {describe_wanted(wanted)}", timeout_s)
 
     async def send(self, data: Mapping[str, Json] | str | bytes) -> None:
@@ -139,6 +140,7 @@ class TestClient:
             CallFailed: the agent answered with an error.
             FrameMissing: it did not answer in time.
         """
+        __tracebackhide__ = True
         stream = self.stream(method, *args, timeout_s=timeout_s)
         async for _ in stream:
             pass
@@ -154,6 +156,7 @@ class TestClient:
             return frame_type(frame) == RPC and fields_of(frame).get("id") == call_id
 
         async def next_reply() -> dict[str, Json]:
+            __tracebackhide__ = True
             what = f"an answer to {method}() (call {call_id!r})"
             return fields_of(await self._until(lambda: self._take(is_reply), what, timeout_s))
 
@@ -200,6 +203,7 @@ class TestClient:
         return f"Client of {self.label}. {ended}{show_frames(self.frames, self._taken)}"
 
     def _transmit(self, data: Mapping[str, Json] | str | bytes) -> None:
+        __tracebackhide__ = True
         if self.closed is not None or self._is_closing:
             raise UsageError(f"{self.label} was closed with {self.closed}; connect again with `runtime.connect(...)`")
         self._far_end.receive(encode_frame(data))
@@ -214,6 +218,7 @@ class TestClient:
     async def _until(
         self, ready: Callable[[], T | None], what: str, timeout_s: float | None, *, ends: bool = False
     ) -> T:
+        __tracebackhide__ = True
         limit_s = self._world.expect_timeout_s if timeout_s is None else timeout_s
         try:
             async with asyncio.timeout(limit_s):

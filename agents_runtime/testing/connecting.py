@@ -63,6 +63,7 @@ async def accepted_end(response: FetchResponse, label: str) -> FarEnd:
     Raises:
         ConnectRefused: the response is no upgrade.
     """
+    __tracebackhide__ = True
     end: FarEnd | None = getattr(response, "web_socket", None)
     if response.status != 101 or end is None:
         raise ConnectRefused(label, response.status, await response.text())

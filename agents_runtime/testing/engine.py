@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from agents_runtime.errors import UsageError
 from agents_runtime.local.entropy import SeededEntropy
 from agents_runtime.local.host import CRASH_MESSAGE, Host
+from agents_runtime.local.life import current_life
 from agents_runtime.local.namespaces import LocalNamespace
 from agents_runtime.local.shim import install
+from agents_runtime.local.shim.runtime import current_environment
 from agents_runtime.local.store import MemoryStore
 from agents_runtime.local.values import JsException
+from agents_runtime.testing.errorlog import ErrorLog
 from agents_runtime.testing.faults import FaultPlan
-from agents_runtime.testing.reports import ObjectError
 
 if TYPE_CHECKING:
     from agents_runtime.local.actor import Actor
@@ -34,7 +36,7 @@ class Engine:
 
     def __init__(self, options: RuntimeOptions) -> None:
         self.options = options
-        self.errors: list[ObjectError] = []
+        self.log = ErrorLog(self._current_object)
         self.faults = FaultPlan()
         self.clock = options.clock()
         self.classes: dict[str, type] = {}
@@ -89,6 +91,7 @@ class Engine:
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = loop
+            self.log.open()
             await self.host.start()
         elif self._loop is not loop:
             raise UsageError(
@@ -123,6 +126,7 @@ class Engine:
             self._is_closed = True
             if self._loop is asyncio.get_running_loop():
                 await self.stop(crash=True)
+            self.log.close()
 
     def _make_host(self, variables: Mapping[str, object]) -> Host:
         install()
@@ -141,7 +145,13 @@ class Engine:
     def _record(self, actor: Actor, event: str, error: BaseException) -> None:
         was_crashed_on_purpose = isinstance(error, JsException) and error.message == CRASH_MESSAGE
         if not was_crashed_on_purpose:
-            self.errors.append(ObjectError(repr(actor), event, error))
+            self.log.add(repr(actor), event, error)
+
+    def _current_object(self) -> str | None:
+        life = current_life.get()
+        if life is not None:
+            return repr(life.actor) if life.actor.host is self.host else None
+        return "the worker" if current_environment() is self.host.env else None
 
 
 async def _route(request: Request, env: Env, context: object) -> FetchResponse:

@@ -60,13 +60,14 @@ class ObjectHandle(AgentHandle[Object]):
     async def _ask(self, operation: str, payload: object) -> Any:  # noqa: ANN401 - whatever the object answers
         if not self._is_agent:
             return await self._ask_plain(operation, payload)
+        __tracebackhide__ = True  # a failing test shows its own line, and where the object failed
         try:
             return await super()._ask(operation, payload)
         except RemoteError as error:
             trace = getattr(error.__context__, "message", None)
             if isinstance(trace, str) and trace.startswith("Traceback"):
                 error.add_note(f"Raised inside {self.object_id!r}:\n{trace}")
-            raise
+            raise error.with_traceback(None) from None
 
     async def _ask_plain(self, operation: str, payload: Any) -> Any:  # noqa: ANN401 - as above
         if operation != "call":

@@ -13,7 +13,8 @@ class ObjectError:
 
     Attributes:
         where: the object, as in `<Counter 'a'>`.
-        event: what it was handling: `webSocketMessage`, `webSocketClose`, `alarm`, `background work`, `commit`.
+        event: what it was doing: `webSocketMessage`, `webSocketClose`, `alarm`, `background work`, `commit`, or what
+            the library logged.
         error: the exception itself.
     """
 

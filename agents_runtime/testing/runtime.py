@@ -61,7 +61,7 @@ class Runtime:
     @property
     def errors(self) -> list[ObjectError]:
         """Exceptions inside objects that no caller received. Unless expected they fail the test."""
-        return self._engine.errors
+        return self._engine.log.errors
 
     @property
     def faults(self) -> FaultPlan:
@@ -121,6 +121,7 @@ class Runtime:
         Raises:
             ConnectRefused: the answer was not an upgrade.
         """
+        __tracebackhide__ = True
         host = await self._engine.started()
         self._clients += 1
         client_id = id or f"client-{self._clients}"
@@ -265,14 +266,15 @@ class Runtime:
         """Descriptions, with tracebacks, of the errors that fail the test."""
         return [] if self.expects_errors else [error.describe() for error in self.errors]
 
-    def describe(self) -> str:
+    def describe(self, *, errors: bool = True) -> str:
         """Virtual time, the next timer, the seed and the errors so far, for failure messages."""
         lines = [f"Virtual time {show_time(self.now_ms)}, seed {self.options.seed}."]
         next_ms = self._clock.next_ms()
         if next_ms is not None:
             wait = show_duration(max(next_ms - self.now_ms, 0))
             lines.append(f"The next alarm or timer is due at {show_time(next_ms)}: `await runtime.advance({wait})`.")
-        lines += [f"Exception inside an object: {error}" for error in self.errors]
+        if errors:
+            lines += [f"Exception inside an object: {error}" for error in self.errors]
         return "\n".join(lines)
 
     @property

@@ -95,7 +95,7 @@ class TestSession:
     async def _end(self, tasks: TaskWatch) -> None:
         problems = [problem for runtime in self.runtimes for problem in runtime.unexpected_errors()]
         tolerant = any(runtime.expects_errors for runtime in self.runtimes)
-        where = "\n".join(runtime.describe() for runtime in self.runtimes)
+        where = "\n".join(runtime.describe(errors=False) for runtime in self.runtimes)
         for runtime in self.runtimes:
             await runtime.aclose()
         self.runtimes.clear()
@@ -107,8 +107,8 @@ class TestSession:
 
     async def _end_after(self, failure: BaseException, tasks: TaskWatch) -> None:
         for runtime in self.runtimes:
-            for note in [*runtime.unexpected_errors(), runtime.describe()]:
-                if note not in getattr(failure, "__notes__", ()):
+            for note in [*runtime.unexpected_errors(), runtime.describe(errors=False)]:
+                if note not in str(failure) and note not in getattr(failure, "__notes__", ()):
                     failure.add_note(note)
             await runtime.aclose()
         self.runtimes.clear()
