@@ -61,7 +61,7 @@ def unexplained_workarounds(text: str) -> list[str]:
             reason = (match["reason"] or match["why"] or "").strip(" -#:;,.()")
             if not code:
                 found.append(f"{token.start[0]}: an ignore without a code")
-            elif len(reason) < 5:
+            elif len(reason) < 3:
                 found.append(f"{token.start[0]}: an ignore without a reason after its code")
     return found
 
