@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 
-from agents_runtime import Agent, callable, get_current_agent, route_agent_request
+from agents_runtime import Agent, Connection, callable, get_current_agent, route_agent_request
 from workers import Response, WorkerEntrypoint
 
 KEPT_MESSAGES = 200
@@ -28,40 +28,45 @@ class ChatRoom(Agent):
     @callable
     def join(self, name: str) -> None:
         """Say who is behind this connection. Kept with the connection, also while the agent sleeps."""
-        get_current_agent().connection.set_state({"name": name.strip()[:24] or "Somebody", "typing": False})
+        self.caller().set_state({"name": name.strip()[:24] or "Somebody", "typing": False})
         self.tell_who_is_here()
 
     @callable
     def typing(self, is_typing: bool) -> None:
-        me = get_current_agent().connection
-        me.set_state({"name": self.name_of(me), "typing": is_typing})
+        self.caller().set_state({"name": self.name_of(self.caller()), "typing": is_typing})
         self.tell_who_is_here()
 
     @callable
     def say(self, text: str) -> None:
-        self.post(self.name_of(get_current_agent().connection), text.strip()[:2000])
+        if text := text.strip()[:2000]:
+            self.post(self.name_of(self.caller()), text)
 
     @callable(streaming=True)
     async def ask(self, question: str):
         """Answer word by word: each `yield` is a frame to the caller; the whole answer becomes a message."""
-        messages, people = self.sql("SELECT count(*) AS n, count(DISTINCT who) AS people FROM messages")[0].values()
-        words = [f"You asked “{question.strip()[:80]}”.", "I am only a method of this room,", "but I can count:"]
-        words += f"{messages:.0f} messages by {people:.0f} people are in my table,".split()
-        words += f"and {len(list(self.get_connections()))} windows are open right now.".split()
-        for word in words:
+        [found] = self.sql("SELECT count(*) AS rows, count(DISTINCT who) AS names FROM messages")
+        answer = (
+            f"You asked “{question.strip()[:80]}”. I am only a method of this room, but I can count. "
+            f"Rows in my table: {found['rows']}. Names among them: {found['names']}. "
+            f"Windows open right now: {len(list(self.get_connections()))}."
+        )
+        for word in answer.split(" "):
             yield word + " "
             await asyncio.sleep(0.08)
-        self.post("Bot", " ".join(words))
+        self.post("Bot", answer)
 
     def post(self, who: str, text: str) -> None:
-        if not text:
-            return
         at = int(time.time() * 1000)
-        [row] = self.sql("INSERT INTO messages (who, text, at) VALUES (?, ?, ?) RETURNING *", who, text, at)
+        row = self.sql("INSERT INTO messages (who, text, at) VALUES (?, ?, ?) RETURNING *", who, text, at)[0]
         self.sql("DELETE FROM messages WHERE id <= ?", row["id"] - KEPT_MESSAGES)
         self.broadcast({"type": "message", "message": row})
 
-    def name_of(self, connection) -> str:
+    def caller(self) -> Connection:
+        connection = get_current_agent().connection
+        assert isinstance(connection, Connection)
+        return connection
+
+    def name_of(self, connection: Connection) -> str:
         return (connection.state or {}).get("name", "Somebody")
 
     def tell_who_is_here(self) -> None:

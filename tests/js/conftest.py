@@ -58,8 +58,8 @@ def browser(packages):
         node.close()
 
 
-def serve(project, folder, *options):
-    server = Server(project, folder / "data", *options)
+def serve(project, folder, *options, command="serve"):
+    server = Server(project, folder / "data", *options, command=command)
     server.start()
     return server
 

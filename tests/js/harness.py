@@ -26,13 +26,15 @@ NO_NETWORK = ("ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREAC
 
 
 class Server:
-    """`agents-runtime serve` on a free port; data and port stay the same when it is started again."""
+    """`agents-runtime serve` (or `dev`) on a free port; data and port stay the same when it is started again."""
 
-    def __init__(self, project: Path, data: Path, *options: str) -> None:
+    def __init__(self, project: Path, data: Path, *options: str, command: str = "serve") -> None:
         self.project = project
         self.data = data
         self.port = free_port()
+        self._command = command
         self._options = options
+        self._wishes = {"kill": self.kill, "stop": self.stop, "start": self.start}
         self._log = data.with_suffix(".log")
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -41,7 +43,16 @@ class Server:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        command = [str(COMMAND), "serve", "--host", "127.0.0.1", "--port", str(self.port), "--data", str(self.data)]
+        command = [
+            str(COMMAND),
+            self._command,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--data",
+            str(self.data),
+        ]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, *self._options], cwd=self.project, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -62,8 +73,11 @@ class Server:
         self._end(signal.SIGTERM)
 
     def obey(self, wish: str) -> None:
-        """Do what a scenario asks for: "kill", "stop" or "start"."""
-        {"kill": self.kill, "stop": self.stop, "start": self.start}[wish]()
+        """Do what a scenario asks for: "kill", "stop", "start", or what `grant` has added."""
+        self._wishes[wish]()
+
+    def grant(self, wish: str, act: Callable[[], None]) -> None:
+        self._wishes[wish] = act
 
     def log_size(self) -> int:
         return self._log.stat().st_size if self._log.exists() else 0

@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 from tests.docs.blocks import blocks_of
-from tests.js.conftest import HERE, REPOSITORY, serve
+from tests.js.conftest import REPOSITORY, serve
+from tests.js.harness import HERE
 
 pytestmark = pytest.mark.node
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from html import unescape
 
 import pytest
@@ -49,6 +50,25 @@ def example(tmp_path):
 )
 def test_example(pages, example, fresh_name, project, scenario):
     pages.run(scenario, example(project), name=fresh_name)
+
+
+def test_new_code_is_taken_in_while_the_page_is_open(pages, tmp_path, fresh_name):
+    project = tmp_path / "project"
+    shutil.copytree(EXAMPLES, project / "examples", ignore=shutil.ignore_patterns("__pycache__", ".agents"))
+    shutil.copy(REPOSITORY / "wrangler.toml", project)
+    source = project / "examples" / "counter" / "entry.py"
+
+    def edit():
+        source.write_text(
+            source.read_text(encoding="utf-8").replace('["count"] + by', '["count"] + by * 10'), encoding="utf-8"
+        )
+
+    server = serve(project, tmp_path, command="dev")
+    server.grant("edit", edit)
+    try:
+        pages.run("new_code_is_taken_in", server, name=fresh_name)
+    finally:
+        server.kill()
 
 
 @pytest.mark.parametrize(

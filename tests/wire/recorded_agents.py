@@ -177,7 +177,8 @@ class Guarded(Talker):
 
     @callable(name="setReadonly")
     def set_readonly(self, connection_id, readonly):
-        self.set_connection_readonly(self.get_connection(connection_id), readonly)
+        [connection] = self.get_connections(connection_id)
+        self.set_connection_readonly(connection, readonly)
 
 
 class Broken(Talker):

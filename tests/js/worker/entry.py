@@ -7,7 +7,15 @@ from urllib.parse import parse_qs, urlsplit
 
 from workers import Response, WorkerEntrypoint
 
-from agents_runtime import Agent, StreamingResponse, callable, get_agent_by_name, get_current_agent, route_agent_request
+from agents_runtime import (
+    Agent,
+    Connection,
+    StreamingResponse,
+    callable,
+    get_agent_by_name,
+    get_current_agent,
+    route_agent_request,
+)
 
 
 class Probe(Agent):
@@ -32,6 +40,11 @@ class Probe(Agent):
 
     async def on_request(self, request):
         return Response.json({"method": request.method, "body": await request.text(), "count": self.state["count"]})
+
+    def caller(self) -> Connection:
+        connection = get_current_agent().connection
+        assert isinstance(connection, Connection)
+        return connection
 
     @callable
     def increment(self, by=1):
@@ -74,12 +87,12 @@ class Probe(Agent):
 
     @callable
     def me(self):
-        connection = get_current_agent().connection
+        connection = self.caller()
         return {"id": connection.id, "state": connection.state, "others": len(list(self.get_connections())) - 1}
 
     @callable
     def remember(self, value):
-        get_current_agent().connection.set_state({"remembered": value})
+        self.caller().set_state({"remembered": value})
 
     @callable
     def life(self):
@@ -93,7 +106,7 @@ class Probe(Agent):
 
     @callable
     def dismiss(self, code, reason):
-        get_current_agent().connection.close(code, reason)
+        self.caller().close(code, reason)
 
 
 class Plain(Agent):
