@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 if TYPE_CHECKING:
     import asyncio
@@ -20,8 +19,7 @@ Chunk = bytes | bytearray | memoryview | str
 """What a source may give. Text is encoded as UTF-8."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadResult:
+class ReadResult(NamedTuple):
     """What a reader's `read()` gives: a chunk, or `done`."""
 
     value: ArrayBuffer | None

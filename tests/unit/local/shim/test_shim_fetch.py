@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import gzip
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -19,9 +19,11 @@ class Peer:
         self.answers = {}
         self.url = ""
         self.open = 0
+        self.serving = set()
 
     async def serve(self, reader, writer):
         self.open += 1
+        self.serving.add(asyncio.current_task())
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -43,6 +45,8 @@ class Peer:
         finally:
             self.open -= 1
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def read_body(self, reader, headers):
         if "transfer-encoding" not in headers:
@@ -69,6 +73,9 @@ async def peer():
         yield one
     finally:
         server.close()
+        for task in one.serving:
+            task.cancel()
+        await asyncio.gather(*one.serving, return_exceptions=True)
 
 
 async def test_a_request_goes_out_and_its_answer_comes_back():
