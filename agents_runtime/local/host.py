@@ -226,7 +226,8 @@ class Host:
         quiet = 0
         while quiet < SETTLED_AFTER_PASSES:
             before = self.activity
-            await asyncio.sleep(0 if quiet < SETTLED_AFTER_PASSES - 2 else 0.001)
+            real_wait_s = 0.001 if quiet >= SETTLED_AFTER_PASSES - 2 and not self._is_quiet() else 0
+            await asyncio.sleep(real_wait_s)
             if self.activity != before or self._has_uncommitted():
                 quiet = 0
             elif self._is_quiet():

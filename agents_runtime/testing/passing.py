@@ -10,7 +10,7 @@ from agents_runtime.testing.reports import show_time
 if TYPE_CHECKING:
     from agents_runtime.local.clock import VirtualClock
 
-MAX_TIMERS = 10_000
+MAX_TIMERS = 100_000
 """Timers that one `advance` runs before it gives up."""
 
 MAX_TIMERS_AT_ONCE = 1_000
