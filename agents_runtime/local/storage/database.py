@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
-from weakref import WeakSet
+from weakref import WeakSet, finalize
 
 from agents_runtime.errors import InternalError, StorageError
 from agents_runtime.local.storage.connect import connect_file, connect_memory, delete_files, give_back_space
@@ -29,16 +29,14 @@ _MEMORY = "the in-memory database"
 
 
 class Faults(Protocol):
-    """Failure injection. Each hook may raise anything; a `sqlite3.Error` or `OSError` acts as if SQLite had failed."""
+    """Failure injection: called before each write statement, before the turn's commit, and when the turn is durable.
 
-    def before_write(self) -> None:
-        """Called before each write statement."""
+    Each may raise anything; a `sqlite3.Error` or `OSError` acts as if SQLite had failed.
+    """
 
-    def before_commit(self) -> None:
-        """Called before the turn's commit."""
-
-    def after_commit(self) -> None:
-        """Called when the turn is durable, before anyone is told."""
+    def before_write(self) -> None: ...
+    def before_commit(self) -> None: ...
+    def after_commit(self) -> None: ...
 
 
 class Database:
@@ -66,6 +64,7 @@ class Database:
         self._faults = faults
         self._connection: sqlite3.Connection | None = None
         self._kept: sqlite3.Connection | None = None
+        self._closer: finalize[[], Database] | None = None
         self._unsynced: list[Path] = []
         self._cursors: WeakSet[sqlite3.Cursor] = WeakSet()
         self._savepoints = 0
@@ -73,11 +72,6 @@ class Database:
         self._failure: StorageError | None = None
         self._retired: BaseException | None = None
         self._is_emptied = False
-
-    def __del__(self) -> None:
-        for connection in (self._connection, self._kept):
-            if connection is not None:
-                connection.close()
 
     # Opening and closing
 
@@ -103,12 +97,13 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         if self._retired is not None:
-            raise self._retired
+            raise self._retired.with_traceback(None)  # raised often, and its frames would keep the life in memory
         if self._kept is not None:
             connection, self._kept = self._kept, None
         else:
             connection = self._connect()
             self.guard.apply(connection)
+            self._closer = finalize(self, connection.close)
         self._connection = connection
         return connection
 
@@ -142,7 +137,7 @@ class Database:
         if self._is_emptied:
             self._is_emptied = False
             give_back_space(connection)
-        connection.close()
+        self._disconnect()
 
     def retire(self, reason: BaseException) -> None:
         """End this life: roll back, close, and raise `reason` at every later use. Does not raise itself."""
@@ -154,19 +149,20 @@ class Database:
     def next_life(self, on_dirty: Callable[[], None]) -> Database:
         """The same in-memory data for the object's next life; this handle must be retired or unused by then."""
         heir = Database(None, on_dirty=on_dirty, faults=self._faults)
-        heir._kept = self._connection or self._kept
-        if heir._kept is not None:
-            heir._kept.set_authorizer(heir.guard.authorize)
-        self._connection = self._kept = None
+        connection = self._connection or self._kept
+        if connection is not None:
+            connection.set_authorizer(heir.guard.authorize)
+            heir._kept, heir._closer = connection, finalize(heir, connection.close)
+            if self._closer is not None:
+                self._closer.detach()
+            self._kept = self._connection = self._closer = None
         return heir
 
     def destroy(self) -> None:
         """Delete the data for good: the file and what belongs to it, or the memory."""
         self.rollback()
         self.close()
-        if self._kept is not None:
-            self._kept.close()
-            self._kept = None
+        self._disconnect()
         if self._path is not None:
             delete_files(self._path)
 
@@ -296,8 +292,7 @@ class Database:
         try:
             connection.execute("ROLLBACK")
         except sqlite3.Error:
-            self._connection = None
-            connection.close()
+            self._disconnect()
 
     def transaction(self, work: Callable[[], T]) -> T:
         """Run `work` atomically inside the turn: an exception undoes its writes and is raised again. Nests."""
@@ -381,6 +376,12 @@ class Database:
                 "RAISE(ROLLBACK) end the turn, use ABORT or FAIL instead"
             )
         return failure
+
+    def _disconnect(self) -> None:
+        self._connection = self._kept = None
+        if self._closer is not None:
+            self._closer()
+            self._closer = None
 
     def _run_control(self, statement: str) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 
@@ -183,15 +184,32 @@ def test_memory_is_handed_to_the_next_life(make):
     assert first.peek_meta("kept") == 1
     second = first.next_life(make.note)
     make.made.append(second)
+    make.made.remove(first)
     assert second.get_meta("kept") == 1
     assert second.get_meta("lost") is None
     with pytest.raises(Evicted):
         first.get_meta("kept")
     with pytest.raises(Exception, match="SQLITE_AUTH"):
         LocalSqlStore(second).execute("SELECT * FROM _cf_METADATA")
+    del first
+    gc.collect()
     second.put_meta("kept", 2)
     second.commit()
     assert second.peek_meta("kept") == 2
+
+
+def test_a_forgotten_database_closes_itself(make, tmp_path):
+    before = descriptors()
+    for path in (None, tmp_path / "x.sqlite"):
+        database = make(path)
+        database.put_meta("a", 1)
+        connection = database.connection
+        make.made.remove(database)
+        del database
+        gc.collect()
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
+    assert descriptors() == before
 
 
 def test_a_life_that_stored_nothing_can_be_followed_too(make):
