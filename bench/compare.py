@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import platform
@@ -31,6 +32,11 @@ def main() -> int:
     """Run the chosen measurements; 0 when every target is met."""
     options = _parser().parse_args()
     lab = Path(os.environ["BENCH_LAB"])
+    lock = (lab / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.exit(f"another bench is running in {lab}: wait for it, or choose another folder with BENCH_LAB")
     bench = Bench(
         sides=[SIDES[name](lab) for name in options.sides],
         client=LoadClient(lab / "agentload"),
@@ -44,6 +50,7 @@ def main() -> int:
             figures += MEASUREMENTS[name](bench)
         except (LoadError, OSError, RuntimeError, subprocess.SubprocessError) as error:
             figures.append(Figure(f"{name}: not measured", "", None, None, at_least=1, note=str(error)))
+            print(f"{name}: {error}", file=sys.stderr)
         print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
     print("\n".join(_table(figures)))
     if options.out:

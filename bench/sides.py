@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
+import socket
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -14,7 +14,13 @@ from pathlib import Path
 from bench.process import Server
 
 HERE = Path(__file__).resolve().parent
-_ports = itertools.count(18_800)
+
+
+def free_port() -> int:
+    """A port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class Side(ABC):
@@ -55,7 +61,7 @@ class JavaScript(Side):
 
     def launch(self, *, live: bool = False) -> Server:
         """Start workerd; `live` sets its own `preventEviction`."""
-        port = next(_ports)
+        port = free_port()
         self._empty("js/do-storage")
         config = (HERE / "js/config.capnp").read_text().replace("127.0.0.1:18787", f"127.0.0.1:{port}")
         if live:
@@ -73,7 +79,7 @@ class Python(Side):
 
     def launch(self, *, live: bool = False) -> Server:
         """Start the local host; `live` keeps idle agents for an hour."""
-        port = next(_ports)
+        port = free_port()
         data = self._empty("python-data")
         program = Path(sys.executable).parent / "agents-runtime"
         command = [str(program), "serve", "--port", str(port), "--data", str(data), "--no-access-log"]
