@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from agents_runtime._platform.ports import Clock, Entropy, Namespace, Platform
@@ -66,7 +66,7 @@ else:
         namespaces: Mapping[str, Namespace] | None = getattr(env, "agents_namespaces", None)
         if namespaces is not None:
             return namespaces
-        values = env if isinstance(env, Mapping) else vars(env)
+        values = cast("Mapping[str, Any]", env if isinstance(env, Mapping) else vars(env))
         return {name: value for name, value in values.items() if callable(getattr(value, "idFromName", None))}
 
     def standalone(cls: type, env: Any = None) -> tuple[Any, Any]:

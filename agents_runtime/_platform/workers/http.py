@@ -1,0 +1,65 @@
+"""Requests and responses of the SDK, for code that must not import it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from js import Headers as JsHeaders
+from js import Request as JsRequest
+from js import Response as JsResponse
+from js import WebSocketPair
+from workers import Request, Response
+from workers import env as _env
+
+
+def current_environment() -> Any:
+    """The environment of this Worker."""
+    return _env
+
+
+def with_headers(response: Response, headers: Mapping[str, str]) -> Response:
+    """`response` with these headers set; the body is passed on unread."""
+    copy = JsResponse.new(response.js_object.body, response.js_object)
+    for name, value in headers.items():
+        copy.headers.set(name, value)
+    return Response(copy)
+
+
+def without_headers(request: Request, names: Sequence[str]) -> Request:
+    """`request` without these headers; the body is passed on unread."""
+    headers = JsHeaders.new(request.js_object.headers)
+    for name in names:
+        headers.delete(name)
+    return Request(JsRequest.new(request.js_object, headers=headers))
+
+
+def header_of(request: Any, name: str) -> str | None:
+    """One header of a request, by its lower-case name."""
+    value = request.js_object.headers.get(name)
+    return value if isinstance(value, str) else None
+
+
+def headers_starting(request: Any, prefixes: tuple[str, ...]) -> list[str]:
+    """The names of the request's headers that start with one of the lower-case `prefixes`."""
+    return [name for name, _ in request.js_object.headers if name.startswith(prefixes)]
+
+
+def closed_upgrade(code: int, reason: str) -> Response:
+    """A response (101) that accepts a WebSocket and closes it at once."""
+    client, server = WebSocketPair.new().object_values()
+    server.accept()
+    server.close(code, reason)
+    return Response(None, status=101, web_socket=client)
+
+
+__all__ = [
+    "Request",
+    "Response",
+    "closed_upgrade",
+    "current_environment",
+    "header_of",
+    "headers_starting",
+    "with_headers",
+    "without_headers",
+]

@@ -1,0 +1,139 @@
+"""The port, implemented on a Durable Object's `ctx` and `env`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import cached_property
+from typing import Any, NoReturn, TypeVar
+
+from pyodide.ffi import create_once_callable, create_proxy
+from workers.entrypoints import DurableObjectAbort
+
+from agents_runtime._platform.workers.bindings import namespaces_of
+from agents_runtime._platform.workers.sockets import WorkersSockets
+from agents_runtime._platform.workers.storage import WorkersAlarm, WorkersKeyValue, WorkersSqlStore
+from agents_runtime.errors import UsageError
+
+T = TypeVar("T")
+
+logger = logging.getLogger("agents_runtime")
+
+
+class WorkersClock:
+    """The Worker's time. It may stand still while code computes."""
+
+    def now_ms(self) -> int:
+        return int(time.time() * 1000)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class WorkersEntropy:
+    """The Worker's random numbers; there are none before the first event."""
+
+    def random_bytes(self, size: int) -> bytes:
+        return os.urandom(size)
+
+    def random(self) -> float:
+        return random.random()
+
+
+class WorkersObjectId:
+    """Which object this is."""
+
+    def __init__(self, raw: Any) -> None:
+        self.hex = str(raw.toString())
+        name = getattr(raw, "name", None)
+        self.name: str | None = name if isinstance(name, str) else None
+
+
+class WorkersPlatform:
+    """`agents_runtime._platform.ports.Platform` on Cloudflare Workers."""
+
+    clock = WorkersClock()
+    entropy = WorkersEntropy()
+    is_debug = False
+
+    def __init__(self, ctx: Any, env: Any) -> None:
+        self._ctx = ctx
+        self._raw = getattr(ctx, "_ctx", ctx)
+        self._env = env
+
+    @cached_property
+    def id(self) -> WorkersObjectId:
+        return WorkersObjectId(self._raw.id)
+
+    @cached_property
+    def sql(self) -> WorkersSqlStore:
+        return WorkersSqlStore(self._raw.storage)
+
+    @cached_property
+    def kv(self) -> WorkersKeyValue:
+        return WorkersKeyValue(self._raw.storage)
+
+    @cached_property
+    def alarm(self) -> WorkersAlarm:
+        return WorkersAlarm(self._raw.storage)
+
+    @cached_property
+    def sockets(self) -> WorkersSockets:
+        return WorkersSockets(self._raw)
+
+    def namespaces(self) -> Mapping[str, Any]:
+        return namespaces_of(self._env)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(_logged(work))
+        self._raw.waitUntil(create_proxy(task))
+
+    async def block_concurrency(self, work: Callable[[], Awaitable[T]]) -> T:
+        result: T = await self._raw.blockConcurrencyWhile(work)
+        return result
+
+    async def committed(self) -> None:
+        await self._raw.storage.sync()
+
+    async def delete_all(self) -> None:
+        await self._raw.storage.deleteAlarm()
+        await self._raw.storage.deleteAll()
+
+    def abort(self, reason: str, *, retry_alarm: bool = True) -> NoReturn:
+        if retry_alarm:
+            self._ctx.abort(reason)
+        import js
+
+        raw = self._raw
+        options = js.Object.fromEntries([["retryAlarm", False]])
+        js.queueMicrotask(create_once_callable(lambda: raw.abort(reason, options)))
+        raise DurableObjectAbort(reason)
+
+
+async def _logged(work: Coroutine[Any, Any, Any]) -> None:
+    try:
+        await work
+    except Exception:  # nobody awaits background work
+        logger.exception("background work failed")
+
+
+def platform_of(ctx: Any, env: Any) -> WorkersPlatform:
+    """The port for an object, from the `ctx` and `env` its constructor was given."""
+    return WorkersPlatform(ctx, env)
+
+
+def timing_of(env: Any) -> tuple[WorkersClock, WorkersEntropy]:
+    """Time and chance for the code of a worker, outside any object."""
+    return WorkersPlatform.clock, WorkersPlatform.entropy
+
+
+def standalone(cls: type, env: Any = None) -> tuple[Any, Any]:
+    """There are no throw-away objects on Workers."""
+    raise UsageError(
+        f"{cls.__name__}.create() without ctx works on a laptop only; on Workers reach an agent by name: "
+        f"await get_agent_by_name(env.{cls.__name__}, name)"
+    )

@@ -1,0 +1,1 @@
+# Pyodide, which exists on Workers only.

@@ -1,0 +1,6 @@
+# The border to JavaScript, which exists on Workers only.
+from typing import Any
+
+class JsException(Exception): ...
+
+def __getattr__(name: str) -> Any: ...
