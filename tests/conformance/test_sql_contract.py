@@ -21,7 +21,7 @@ class Colour(enum.StrEnum):
 
 def stored(storage, value):
     """How SQLite holds a bound value: its type and its quoted form."""
-    row = storage.sql.exec("SELECT typeof(?1) AS kind, quote(?1) AS text", value).one()
+    row = storage.sql.exec("SELECT typeof(?) AS kind, quote(?) AS text", value, value).one()
     return row.kind, row.text
 
 

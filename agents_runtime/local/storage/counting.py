@@ -37,8 +37,8 @@ def rows_written(database: Database, statement: Statement, changed: int) -> int:
 def _index_count(database: Database, table: str) -> int:
     """Indexes of a table; the primary key of a table without rowid is the table itself."""
     rows = database.read(
-        "SELECT count(*) FROM pragma_index_list(?1) WHERE NOT (origin = 'pk' AND EXISTS"
-        " (SELECT 1 FROM pragma_table_list(?1) WHERE wr))",
-        (table,),
+        "SELECT count(*) FROM pragma_index_list(?) WHERE NOT (origin = 'pk' AND EXISTS"
+        " (SELECT 1 FROM pragma_table_list(?) WHERE wr))",
+        (table, table),
     )
     return int(rows[0][0] or 0)

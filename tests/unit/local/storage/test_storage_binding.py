@@ -30,7 +30,7 @@ def _close():
 
 
 def through_sqlite(bound):
-    return CONNECTION.execute("SELECT ?, typeof(?1)", bound).fetchone()
+    return CONNECTION.execute("SELECT ?, typeof(?)", bound * 2).fetchone()
 
 
 SAFE_INTS = st.integers(-(2**53) + 2, 2**53 - 2)

@@ -23,7 +23,7 @@ def test_rows_are_plain_dicts_with_friendly_values(sql):
 
 
 def test_an_int_reaches_sqlite_as_real_as_on_the_platform(sql):
-    assert sql.execute("SELECT typeof(?1) AS kind, ?1 / 2 AS half", 3) == [{"kind": "real", "half": 1.5}]
+    assert sql.execute("SELECT typeof(?) AS kind, ? / 2 AS half", 3, 3) == [{"kind": "real", "half": 1.5}]
 
 
 def test_several_statements_and_returning(sql):
