@@ -41,17 +41,11 @@ class Bank(Agent):
         received = await target.book(amount)
         return [await self.book(-amount), received]
 
-    @callable
-    async def remember_me(self, name: str):
-        from agents_runtime import get_current_agent
-
-        get_current_agent().connection.set_state({"name": name})
-
-    @callable
-    async def who_am_i(self):
-        from agents_runtime import get_current_agent
-
-        return get_current_agent().connection.state
+    async def on_message(self, connection, message):
+        """Keep a name with the connection; an empty message asks for it."""
+        if message:
+            connection.set_state({"name": message})
+        connection.send({"type": "you", "are": connection.state})
 
     @callable
     async def audit(self) -> list:
@@ -208,22 +202,26 @@ async def test_destruction_is_whole(runtime):
 
 async def test_what_is_kept_with_a_connection_outlives_every_eviction(runtime):
     client = await runtime.connect(Bank, "a")
-    await client.call("remember_me", "Ann")
+    assert await who_is(client, "Ann") == {"name": "Ann"}
     for _ in range(2):
         await runtime.evict(runtime.get(Bank, "a"))
-        assert await client.call("who_am_i") == {"name": "Ann"}
+        assert await who_is(client) == {"name": "Ann"}
     assert client.closed is None
+
+
+async def who_is(client, name=""):
+    await client.send(name)
+    return (await client.expect("you"))["are"]
 
 
 async def test_what_is_kept_with_a_connection_is_lost_with_it_and_never_mixed_up(runtime):
     ann, ben = await runtime.connect(Bank, "a", id="ann"), await runtime.connect(Bank, "a", id="ben")
-    await ann.call("remember_me", "Ann")
-    await ben.call("remember_me", "Ben")
+    await who_is(ann, "Ann")
+    await who_is(ben, "Ben")
     await runtime.evict_all()
-    assert [await ann.call("who_am_i"), await ben.call("who_am_i")] == [{"name": "Ann"}, {"name": "Ben"}]
+    assert [await who_is(ann), await who_is(ben)] == [{"name": "Ann"}, {"name": "Ben"}]
     await ann.close()
-    again = await runtime.connect(Bank, "a", id="ann")
-    assert await again.call("who_am_i") is None
+    assert await who_is(await runtime.connect(Bank, "a", id="ann")) is None
 
 
 async def test_the_name_comes_back_when_an_alarm_wakes_the_object_first(runtime):

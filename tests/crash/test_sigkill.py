@@ -98,7 +98,8 @@ class ServerProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=self._log,
         )
-        self.port = await asyncio.wait_for(self._ready_port(), READY_S)
+        assert self._process.stdout is not None
+        self.port = await asyncio.wait_for(self._ready_port(self._process.stdout), READY_S)
         self._drain = asyncio.create_task(self._process.stdout.read())
         return self
 
@@ -112,8 +113,8 @@ class ServerProcess:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
-    async def _ready_port(self) -> int:
-        async for line in self._process.stdout:
+    async def _ready_port(self, output: asyncio.StreamReader) -> int:
+        async for line in output:
             event = json.loads(line)
             if event.get("event") == "ready":
                 return int(event["url"].rpartition(":")[2])
@@ -164,17 +165,20 @@ async def load_and_kill(server: ServerProcess, record: Record, load_s: float) ->
         server.kill()
 
 
+async def ask_audit(port: int, name: str) -> dict[str, int]:
+    async with asyncio.timeout(10), websockets.connect(f"ws://127.0.0.1:{port}/agents/tally/{name}") as socket:
+        await socket.send(json.dumps({"type": "rpc", "id": "audit", "method": "audit", "args": []}))
+        async for text in socket:
+            frame = json.loads(text)
+            if frame["type"] == "rpc":
+                assert frame["success"], frame
+                return frame["result"]
+    raise AssertionError("the connection ended before the audit was answered")
+
+
 async def audit(server: ServerProcess, record: Record, context: str) -> None:
     for name in COUNTERS:
-        async with websockets.connect(f"ws://127.0.0.1:{server.port}/agents/tally/{name}") as socket:
-            await socket.send(json.dumps({"type": "rpc", "id": "audit", "method": "audit", "args": []}))
-            async with asyncio.timeout(10):
-                async for text in socket:
-                    frame = json.loads(text)
-                    if frame["type"] == "rpc":
-                        break
-        assert frame["success"], (frame, context)
-        stored = frame["result"]
+        stored = await ask_audit(server.port, name)
         acknowledged = record.acknowledged[name]
         told = max([record.seen[name], *acknowledged])
         assert stored["state"] >= told, f"{name}: {told} was told to a client, {stored} is stored; {context}"
