@@ -221,6 +221,13 @@ async def test_an_id_reaches_an_agent_that_was_named_before(runtime):
         await get_agent_by_id(Counter, other.id, env=runtime.env)
 
 
+async def test_an_id_that_was_never_named_starts_no_agent(runtime):
+    serve(runtime)
+    unique = runtime.env.Counter.newUniqueId().toString()
+    with pytest.raises(RemoteError, match="name"):
+        await get_agent_by_id("counter", unique, env=runtime.env)
+
+
 async def test_an_agent_may_ask_another_agent(runtime):
     serve(runtime)
     client = await runtime.connect("/agents/my-friend/f")
