@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from agents_runtime.errors import UsageError
 from agents_runtime.local.namespaces import LocalId, LocalStub
@@ -136,7 +136,11 @@ class Runtime:
             label, response = repr(handle.object_id), await handle.fetch(request)
         return TestClient(await accepted_end(response, label), label=label, world=self)
 
-    async def run_in_agent(self, handle: ObjectHandle[O], work: Callable[[O], T | Awaitable[T]]) -> T:
+    @overload
+    async def run_in_agent(self, handle: ObjectHandle[O], work: Callable[[O], Coroutine[Any, Any, T]]) -> T: ...
+    @overload
+    async def run_in_agent(self, handle: ObjectHandle[O], work: Callable[[O], T]) -> T: ...
+    async def run_in_agent(self, handle: ObjectHandle[O], work: Callable[[O], Any]) -> Any:
         """Call `work(agent)` inside the object, as an event of its own, and return its result unchanged."""
         host = await self._engine.started()
         return await host.run_in(handle.object_id, work)

@@ -272,6 +272,67 @@ def test_an_exception_that_reached_nobody_fails_the_test_with_its_traceback(proj
     )
 
 
+def test_an_agents_logged_error_counts_unless_its_caller_was_told_or_on_error_handled_it(project):
+    project.write(
+        shop="""
+        from agents_runtime import Agent, callable
+
+        class Shop(Agent):
+            async def on_message(self, connection, message):
+                raise ValueError("nobody knows")
+
+            @callable
+            async def sell(self):
+                raise ValueError("the caller knows")
+
+        class Calm(Shop):
+            def on_error(self, *args):
+                self.broadcast({"type": "sorry"})
+        """
+    )
+    result = project.run(
+        """
+        import pytest
+        from agents_runtime.testing import CallFailed
+        from shop import Calm, Shop
+
+        async def test_logged(runtime):
+            client = await runtime.connect(Shop, "s")
+            await client.send("x")
+            await runtime.settle()
+
+        async def test_told(runtime):
+            client = await runtime.connect(Shop, "s")
+            with pytest.raises(CallFailed, match="the caller knows"):
+                await client.call("sell")
+
+        async def test_handled(runtime):
+            client = await runtime.connect(Calm, "s")
+            await client.send("x")
+            await client.expect("sorry")
+        """,
+        *WITHOUT_OTHERS,
+    )
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["*An exception inside <Shop 's'> reached nobody (Shop failed):*", "*nobody knows*"])
+
+
+def test_the_failure_points_at_the_line_of_the_test(project):
+    result = project.run(
+        """
+        from counter import Counter
+
+        async def test_expect(runtime):
+            client = await runtime.connect("/agents/nobody/a")
+        """,
+        *WITHOUT_OTHERS,
+        "--tb=short",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["test_it.py:4: in test_expect", "*ConnectRefused: /agents/nobody/a answered*400*"])
+    result.stdout.no_fnmatch_line("*agents_runtime/testing*in *")
+
+
 def test_a_failing_test_also_tells_what_went_wrong_inside_objects(project):
     project.write(broken=FAILING_OBJECT)
     result = project.run(
