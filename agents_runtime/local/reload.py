@@ -39,37 +39,60 @@ class ProjectWatch:
         self._ignored = ignored
         self._extra = [] if extra is None or extra == root or root in extra.parents else [extra]
         self._queue: asyncio.Queue[Found] = asyncio.Queue()
+        self._watched: list[Path] | None = None
+        self._top: asyncio.Task[None] | None = None
+        self._below: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Watch from now on: what changes after this returns is found by `changes`."""
+        self._top = await self._watch([self._root], recursive=False)
+        await self._watch_below()
+
+    def stop(self) -> None:
+        """Stop watching."""
+        for task in (self._top, self._below):
+            if task is not None:
+                task.cancel()
 
     async def changes(self) -> AsyncIterator[list[Path]]:
         """Sources that changed, those of one moment together. Raises what the system refused to watch."""
-        top = asyncio.create_task(self._watch([self._root], recursive=False))
-        below: asyncio.Task[None] | None = None
-        watched: list[Path] = []
-        try:
-            while True:
-                folders = self._folders()
-                if folders != watched:
-                    if below is not None:
-                        below.cancel()
-                    below = asyncio.create_task(self._watch(folders, recursive=True)) if folders else None
-                    watched = folders
-                found = await self._queue.get()
-                if isinstance(found, Exception):
-                    raise found
-                if sources := [path for path in found if is_source(path)]:
-                    yield sources
-        finally:
-            for task in (top, below):
-                if task is not None:
-                    task.cancel()
+        while True:
+            found = await self._queue.get()
+            if isinstance(found, Exception):
+                raise found
+            found += await self._watch_below()
+            if sources := sorted({path for path in found if is_source(path)}):
+                yield sources
 
-    async def _watch(self, folders: list[Path], recursive: bool) -> None:
+    async def _watch_below(self) -> list[Path]:
+        """Watch the folders there are now. Returns the sources in those that are new."""
+        folders, former = self._folders(), self._watched
+        if folders == former:
+            return []
+        self._watched = folders
+        if self._below is not None:
+            self._below.cancel()
+        self._below = await self._watch(folders, recursive=True) if folders else None
+        new = [] if former is None else [folder for folder in folders if folder not in former]
+        return [path for folder in new for path in folder.rglob("*") if is_source(path)]
+
+    async def _watch(self, folders: list[Path], *, recursive: bool) -> asyncio.Task[None]:
         watching = awatch(
             *folders, watch_filter=self._is_of_interest, recursive=recursive, step=STEP_MS, debounce=DEBOUNCE_MS
         )
+        first = asyncio.ensure_future(anext(watching))
+        await asyncio.sleep(0)  # the first step of `awatch` asks the system to watch
+        return asyncio.create_task(self._collect(first, watching))
+
+    async def _collect(
+        self, found: asyncio.Future[set[tuple[Change, str]]], watching: AsyncIterator[set[tuple[Change, str]]]
+    ) -> None:
         try:
-            async for found in watching:
-                self._queue.put_nowait(sorted({Path(path) for _, path in found}))
+            while True:
+                self._queue.put_nowait([Path(path) for _, path in await found])
+                found = asyncio.ensure_future(anext(watching))
+        except StopAsyncIteration:
+            return
         except (OSError, RuntimeError) as error:
             self._queue.put_nowait(error)
 
@@ -90,7 +113,7 @@ def _is_ignored(folder: str) -> bool:
 
 
 async def reload_on_change(watch: ProjectWatch, reload: Callable[[list[Path]], Awaitable[None]]) -> None:
-    """Call `reload` for every change of sources, one after the other, until cancelled."""
+    """Call `reload` for every change of sources that a started watch finds, one after the other, until cancelled."""
     try:
         async for found in watch.changes():
             try:
@@ -99,3 +122,5 @@ async def reload_on_change(watch: ProjectWatch, reload: Callable[[list[Path]], A
                 logger.exception("reloading failed; the next change tries again")
     except (OSError, RuntimeError) as error:
         logger.warning("changes are not noticed any more (%s); restart to reload", error)
+    finally:
+        watch.stop()

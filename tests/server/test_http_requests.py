@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from agents_runtime import stream_response
 from agents_runtime.local.server.access import AccessLog, LineWriter
 from agents_runtime.local.shim import Response
 
@@ -100,7 +101,7 @@ async def test_a_stream_is_sent_chunk_by_chunk(serve):
         yield "second"
 
     async def answer(request):
-        return Response(chunks(), headers={"content-type": "text/event-stream"})
+        return stream_response(chunks())
 
     live = await serve(answer)
     reader, writer = await live.open()
@@ -124,7 +125,7 @@ async def test_a_client_that_goes_away_ends_the_stream(serve):
             ended.set()
 
     async def answer(request):
-        return Response(forever())
+        return stream_response(forever())
 
     live = await serve(answer)
     reader, writer = await live.open()
@@ -145,7 +146,7 @@ async def test_a_client_that_does_not_read_holds_the_stream_back(serve):
             yield b"x" * 65_536
 
     async def answer(request):
-        return Response(flood())
+        return stream_response(flood())
 
     live = await serve(answer, body_timeout_s=1.0)
     reader, writer = await live.open()
@@ -168,7 +169,7 @@ async def test_a_stream_that_fails_is_visibly_incomplete(serve, caplog):
         raise ValueError("midway")
 
     async def answer(request):
-        return Response(broken())
+        return stream_response(broken())
 
     live = await serve(answer)
     _, _, body = await live.get()

@@ -11,6 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Close, Frame, Opcode
 
+from agents_runtime import stream_response
 from agents_runtime.local.server.pool import encode_frame
 from agents_runtime.local.shim import Response
 from agents_runtime.local.sockets import WebSocketPair
@@ -190,7 +191,7 @@ async def test_a_refusal_is_the_workers_response(serve):
             yield "not "
             yield "you"
 
-        return Response(body(), status=403, headers={"x-why": "because"})
+        return stream_response(body(), 403, {"x-why": "because"})
 
     live = await serve(answer)
     with pytest.raises(InvalidStatus) as refused:

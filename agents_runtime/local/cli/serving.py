@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from agents_runtime.errors import ConfigError
 from agents_runtime.local.cli.banner import Banner
-from agents_runtime.local.config import find_config
+from agents_runtime.local.config import find_config, read_config
 from agents_runtime.local.options import Durability, HostOptions
 from agents_runtime.local.project import ProjectLoader
 from agents_runtime.local.server.access import AccessLog, standard_lines
@@ -20,10 +20,12 @@ from agents_runtime.local.server.listen import DataLock, listen, shown_url
 from agents_runtime.local.server.logs import set_up_logging
 from agents_runtime.local.server.runner import Server, run_loop
 from agents_runtime.local.server.stage import RELOAD_GRACE_S, Stage
+from agents_runtime.local.watchdog import Watchdog
 
 if TYPE_CHECKING:
     import socket
 
+    from agents_runtime.local.reload import ProjectWatch
     from agents_runtime.local.server.access import LineWriter
 
 logger = logging.getLogger("agents_runtime.local.server")
@@ -84,21 +86,25 @@ async def _serve(options: ServeOptions, file: Path, data: Path, bound: socket.so
     stage = Stage(ProjectLoader(file), app, _host_options(options, data), is_dev=options.is_dev)
     server = Server(app, limits, bound, options.grace_s)
     banner = Banner(options.log_format, lines)
+    watch = await _started_watch(file, data) if options.reload else None
     try:
         await stage.start()
     except ConfigError as exc:
         if not options.is_dev:
             raise
         stage.show(exc)
-    watching = asyncio.create_task(_watch(file, data, stage, banner)) if options.reload else None
+    reloading = asyncio.create_task(_reload(watch, stage, banner, file.parent)) if watch is not None else None
     url = shown_url(bound)
+    watchdog = Watchdog(HostOptions.slow_event_s)
+    watchdog.start()
     try:
         await server.run_until_stopped(
             on_ready=lambda: banner.ready(url, stage.project, data), on_stop=lambda: stage.stop(options.grace_s)
         )
     finally:
-        if watching is not None:
-            watching.cancel()
+        watchdog.stop()
+        if reloading is not None:
+            reloading.cancel()
     return 0
 
 
@@ -111,20 +117,30 @@ def _host_options(options: ServeOptions, data: Path) -> HostOptions:
     )
 
 
-async def _watch(file: Path, data: Path, stage: Stage, banner: Banner) -> None:
+async def _started_watch(file: Path, data: Path) -> ProjectWatch | None:
     try:
-        from agents_runtime.local.reload import ProjectWatch, reload_on_change
+        from agents_runtime.local.reload import ProjectWatch
     except ImportError:
         logger.warning("changes are not noticed: pip install watchfiles, or pass --no-reload")
-        return
+        return None
+    try:
+        main = read_config(file).main
+    except ConfigError:
+        main = None  # said when the project is loaded
+    watch = ProjectWatch(file.parent, main.parent if main is not None else None, ignored=data)
+    await watch.start()
+    return watch
+
+
+async def _reload(watch: ProjectWatch, stage: Stage, banner: Banner, root: Path) -> None:
+    from agents_runtime.local.reload import reload_on_change
 
     async def reload(found: list[Path]) -> None:
         took_s = await stage.restart()
         if took_s is not None and stage.project is not None:
-            banner.reloaded([_relative(path, file.parent) for path in found], took_s, stage.project)
+            banner.reloaded([_relative(path, root) for path in found], took_s, stage.project)
 
-    main = stage.project.config.main if stage.project is not None else None
-    await reload_on_change(ProjectWatch(file.parent, main.parent if main else None, ignored=data), reload)
+    await reload_on_change(watch, reload)
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -8,8 +8,8 @@ async def test_increment_is_kept_and_sent_to_everybody(runtime):
     bob = await runtime.connect(Counter, "room")
 
     assert await ada.call("increment", 2) == 2
-    frame = await bob.expect("cf_agent_state", state={"count": 2})
-    assert frame["state"] == {"count": 2}
+    await runtime.settle()
+    assert bob.state == {"count": 2}
 
 
 async def test_each_name_is_a_counter_of_its_own(runtime):
