@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 import tomllib
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -24,6 +25,7 @@ BIN = Path(sys.executable).parent
 RUN = {"python", "python3", "pytest", "ls", "mkdir", "cat", "sqlite3"}
 OWN_SCRIPTS = {"scripts/run", "scripts/test", "bench/run"}
 READY_S = 20
+RELOADED_S = 5
 
 
 class ShellError(Exception):
@@ -142,8 +144,15 @@ class Shell:
         )
         url = urls[0].replace(":8787", f":{self.port}")
         _require(url.startswith(f"http://127.0.0.1:{self.port}"), f"{url} is not this machine")
-        with urllib.request.urlopen(url, timeout=10) as response:
-            _require(response.status == 200, f"{url} answered {response.status}")
+        # A file that was written just before may not have been taken in yet; a reader looks again, too.
+        end = time.monotonic() + RELOADED_S
+        while True:
+            try:
+                with urllib.request.urlopen(url, timeout=10) as response:
+                    return _require(response.status == 200, f"{url} answered {response.status}")
+            except urllib.error.HTTPError as error:
+                _require(time.monotonic() < end, f"{url} answered {error.code}: {error.read().decode()[:2000]}")
+                time.sleep(0.1)
 
 
 def _check_pip(command: list[str]) -> None:
