@@ -70,6 +70,10 @@ class World(Protocol):
         """Virtual time, waiting timers, seed and errors, for failure messages."""
         ...
 
+    async def settle(self) -> None:
+        """Return when no object makes progress any more."""
+        ...
+
 
 class FrameMissing(AssertionError):
     """Raised when a frame a test waits for does not arrive, or cannot any more."""
@@ -168,13 +172,14 @@ class TestClient:
         self.state = state
 
     async def close(self, code: int = 1000, reason: str = "") -> tuple[int, str]:
-        """Close the connection, wait for the answer, and return the code and reason. Repeating is harmless."""
+        """Close the connection, let the agent handle that, and return the code and reason. Repeating is harmless."""
         if self.closed is None and not self._is_closing:
             self._is_closing = True
             self._far_end.receive_close(code, reason, True)
-        await self.wait_closed()
-        assert self.closed is not None
-        return self.closed
+            await self._world.settle()
+            if self.closed is None:
+                self._end(code, reason)  # the network answers for an object that does not
+        return await self.wait_closed()
 
     def vanish(self) -> None:
         """Lose the connection without a close frame, as when a cable is cut. The agent sees code 1006."""

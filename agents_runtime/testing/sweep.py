@@ -96,13 +96,15 @@ class Sweep(Generic[T]):
             runtime.faults.add(point)
         telling = asyncio.ensure_future(self._collect(runtime, acknowledged))
         striking = asyncio.ensure_future(struck.wait())
-        await asyncio.wait({telling, striking}, timeout=RUN_LIMIT_S, return_when=asyncio.FIRST_COMPLETED)
-        too_slow = not telling.done() and not struck.is_set()
-        if point is not None and struck.is_set():
-            await _aftermath(runtime, telling, point)
-        for task in (telling, striking):
-            task.cancel()
-        await asyncio.wait({telling, striking})
+        try:
+            await asyncio.wait({telling, striking}, timeout=RUN_LIMIT_S, return_when=asyncio.FIRST_COMPLETED)
+            too_slow = not telling.done() and not struck.is_set()
+            if point is not None and struck.is_set():
+                await _aftermath(runtime, telling, point)
+        finally:
+            for task in (telling, striking):
+                task.cancel()
+            await asyncio.wait({telling, striking})
         if too_slow:
             raise AssertionError(f"the story did not end within {RUN_LIMIT_S:g} s")
         failure = None if telling.cancelled() else telling.exception()
