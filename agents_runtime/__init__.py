@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from agents_runtime._core.events import Event, Observability, subscribe
     from agents_runtime._core.options import AgentOptions
     from agents_runtime._core.peer import CurrentAgent
+    from agents_runtime._platform.base import stream_response
     from agents_runtime.agent import Agent
     from agents_runtime.connections.connection import Connection
     from agents_runtime.connections.handshake import ConnectionContext
@@ -74,6 +75,7 @@ _HOMES = {
     "reject": "routing.hooks",
     "route_agent_request": "routing.route",
     "route_agent_requests": "routing.route",
+    "stream_response": "_platform.base",
     "subscribe": "_core.events",
 }
 
@@ -111,6 +113,7 @@ __all__ = [
     "reject",
     "route_agent_request",
     "route_agent_requests",
+    "stream_response",
     "subscribe",
 ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -124,6 +124,18 @@ def current_env() -> Any:
 def make_response(body: str | bytes | None = None, status: int = 200, headers: Mapping[str, str] | None = None) -> Any:
     """A `workers.Response`."""
     return _http().Response(body, status=status, headers=dict(headers) if headers else None)
+
+
+def stream_response(
+    chunks: AsyncIterable[str | bytes], status: int = 200, headers: Mapping[str, str] | None = None
+) -> Any:
+    """Make a `workers.Response` whose body is sent while `chunks` produces it, as for server-sent events.
+
+    Each chunk leaves once the writes made before it are committed. When the client goes away, `chunks` is closed. The
+    agent stays in memory until the body has ended. Without a `content-type` in `headers` it is `text/event-stream`.
+    """
+    given = {name.lower(): value for name, value in (headers or {}).items()}
+    return _http().stream_response(chunks, status, {"content-type": "text/event-stream", **given})
 
 
 def is_response(value: object) -> bool:

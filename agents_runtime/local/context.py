@@ -7,9 +7,8 @@ import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from agents_runtime.local.storage.storage import DurableObjectStorage
-
 from agents_runtime.local.platform import LocalPlatform
+from agents_runtime.local.storage.storage import DurableObjectStorage
 from agents_runtime.local.values import JsException
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import traceback
 from collections.abc import Callable, Coroutine
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from agents_runtime.local.values import JsException, clone
@@ -51,6 +52,7 @@ class LocalId:
         return hash(self.hex)
 
 
+@lru_cache(maxsize=4_096)
 def id_from_name(class_name: str, name: str, jurisdiction: str | None = None) -> LocalId:
     """The id of a name; always the same for the same class, name and jurisdiction."""
     scope = class_name if jurisdiction is None else f"{class_name}\0{jurisdiction}"

@@ -6,10 +6,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from agents_runtime.local.storage.port import LocalKeyValue, LocalSqlStore
-
 from agents_runtime.errors import Evicted
 from agents_runtime.local.sockets import AutoResponse, WebSocket, WebSocketPair, handle
+from agents_runtime.local.storage.port import LocalKeyValue, LocalSqlStore
 from agents_runtime.local.values import JsException
 
 if TYPE_CHECKING:

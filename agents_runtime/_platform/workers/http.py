@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import logging
+from collections.abc import AsyncIterable, Mapping, Sequence
 from typing import Any
 
 from js import Headers as JsHeaders
 from js import Request as JsRequest
 from js import Response as JsResponse
-from js import WebSocketPair
-from workers import Request, Response
+from js import TransformStream, WebSocketPair
+from pyodide.ffi import JsException, create_proxy, to_js
+from workers import Request, Response, wait_until
 from workers import env as _env
+
+logger = logging.getLogger("agents_runtime")
 
 
 def current_environment() -> Any:
     """The environment of this Worker."""
     return _env
+
+
+def stream_response(chunks: AsyncIterable[str | bytes], status: int, headers: Mapping[str, str]) -> Response:
+    """A response whose body is produced while it is sent."""
+    pipe = TransformStream.new()
+    wait_until(create_proxy(asyncio.get_running_loop().create_task(_pump(chunks, pipe.writable.getWriter()))))
+    return Response(pipe.readable, status=status, headers=dict(headers))
+
+
+async def _pump(chunks: AsyncIterable[str | bytes], writer: Any) -> None:
+    """Write what `chunks` produces; close it when nobody reads any more."""
+    try:
+        async for chunk in chunks:
+            await writer.write(to_js(chunk.encode() if isinstance(chunk, str) else chunk))
+        await writer.close()
+    except JsException as error:
+        logger.debug("a streamed response lost its reader: %s", error)
+    except Exception as error:
+        await writer.abort(str(error))
+        raise
+    finally:
+        close = getattr(chunks, "aclose", None)
+        if close is not None:
+            await close()
 
 
 def with_headers(response: Response, headers: Mapping[str, str]) -> Response:
@@ -60,6 +89,7 @@ __all__ = [
     "current_environment",
     "header_of",
     "headers_starting",
+    "stream_response",
     "with_headers",
     "without_headers",
 ]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterable, AsyncIterator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from agents_runtime.local.shim import headers as header_fields
 from agents_runtime.local.shim.js_view import unwrap
-from agents_runtime.local.shim.streams import Chunk, Chunks, ReadableStream
+from agents_runtime.local.shim.streams import Chunks, ReadableStream
 
 if TYPE_CHECKING:
     import builtins
@@ -67,9 +67,9 @@ def _taken_in_object(body: object, owner: str) -> tuple[Raw, str | None]:
         return plain.encoded()
     if isinstance(plain, Blob) and plain is not body:
         return plain.data, plain.content_type or None
-    if isinstance(body, AsyncIterable):
-        return ReadableStream(cast("AsyncIterable[Chunk]", body)), None
     hint = "; pass `await blob.bytes()`" if isinstance(body, Blob) else ""
+    if isinstance(body, AsyncIterable):
+        hint = "; pass it to `agents_runtime.stream_response`, which works on Workers too"
     raise TypeError(f"Unsupported type in {owner}: {type(body).__name__}{hint}")
 
 

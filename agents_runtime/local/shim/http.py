@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
 
 from agents_runtime.local.shim import headers as header_fields
 from agents_runtime.local.shim.request import Request
 from agents_runtime.local.shim.response import Response
 from agents_runtime.local.shim.runtime import current_environment
+from agents_runtime.local.shim.streams import Chunk, ReadableStream
 
-__all__ = ["Request", "Response", "current_environment", "with_headers", "without_headers"]
+__all__ = ["Request", "Response", "current_environment", "stream_response", "with_headers", "without_headers"]
+
+
+def stream_response(chunks: AsyncIterable[Chunk], status: int, headers: Mapping[str, str]) -> Response:
+    """A response whose body is produced while it is sent."""
+    return Response(ReadableStream(chunks), status=status, headers=dict(headers))
 
 
 def with_headers(response: Response, headers: Mapping[str, str]) -> Response:

@@ -172,8 +172,7 @@ class Response(FetchResponse):
     """An HTTP response, as in the `workers` SDK.
 
     Args:
-        body: text, bytes, a form, a stream, or nothing. An async iterable of bytes or text is sent as it comes,
-            on the local host only: the SDK refuses one and takes a JavaScript stream.
+        body: text, bytes, a form, a stream, or nothing. For an async generator, see `agents_runtime.stream_response`.
         status: 200 to 599; 101 only together with `web_socket`. Without one: 200.
         status_text: the text after the status.
         headers: a dict, or a list of pairs when a name is to be repeated.

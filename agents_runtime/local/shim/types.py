@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict
 
 if TYPE_CHECKING:
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from agents_runtime.local.shim.blob import Blob, File
     from agents_runtime.local.shim.formdata import FormData
     from agents_runtime.local.shim.js_view import JsView
-    from agents_runtime.local.shim.streams import Chunk, ReadableStream
+    from agents_runtime.local.shim.streams import ReadableStream
 
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 """A value that JSON can express."""
@@ -19,8 +19,8 @@ Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json
 JSBody: TypeAlias = "ReadableStream"
 """Bodies that are JavaScript objects on the platform."""
 
-Body: TypeAlias = "str | bytes | FormData | ReadableStream | AsyncIterable[Chunk] | None"
-"""What a request or response may be made of. An async iterable is streamed."""
+Body: TypeAlias = "str | bytes | FormData | ReadableStream | None"
+"""What a request or response may be made of."""
 
 Headers: TypeAlias = "dict[str, str] | list[tuple[str, str]]"
 """What `headers=` accepts; a list may repeat a name."""

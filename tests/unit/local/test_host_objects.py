@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agents_runtime._platform.base import DurableObject
+from agents_runtime._platform.base import DurableObject, stream_response
 from agents_runtime.errors import Evicted
 from agents_runtime.local.clock import VirtualClock
 from agents_runtime.local.host import Host
@@ -85,7 +85,7 @@ class Counter(DurableObject):
 
     async def fetch(self, request):
         if request.url.endswith("/stream"):
-            return Response(self._chunks())
+            return stream_response(self._chunks())
         if request.url.endswith("/raise"):
             raise ValueError("boom")
         return Response(f"{request.method} {await self.increment()}")

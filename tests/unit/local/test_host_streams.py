@@ -2,16 +2,17 @@
 
 import pytest
 
+from agents_runtime import stream_response
 from agents_runtime._platform.base import DurableObject
 from agents_runtime.local.host import Host
-from agents_runtime.local.shim import Request, Response
+from agents_runtime.local.shim import Request
 
 cleaned_up: list[str] = []
 
 
 class Streamer(DurableObject):
     async def fetch(self, request):
-        return Response(self.chunks())
+        return stream_response(self.chunks())
 
     async def chunks(self):
         try:

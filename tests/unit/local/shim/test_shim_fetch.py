@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agents_runtime.local.shim import FormData, Request, Response, fetch, runtime
+from agents_runtime.local.shim.streams import ReadableStream
 
 
 class Peer:
@@ -111,7 +112,7 @@ async def test_forms_and_streams_are_sent():
         await fetch(far.url, method="POST", body=FormData({"a": "1"}))
         assert far.seen[0][2]["content-type"].startswith("multipart/form-data; boundary=")
         assert b'name="a"\r\n\r\n1' in far.seen[0][3]
-        await fetch(far.url, method="POST", body=chunks())
+        await fetch(far.url, method="POST", body=ReadableStream(chunks()))
         assert far.seen[1][3] == b"one two"
 
 

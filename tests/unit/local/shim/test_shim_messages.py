@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from agents_runtime import stream_response
 from agents_runtime.local import shim
 from agents_runtime.local.shim import Blob, FormData, http
 from agents_runtime.local.shim.content import BodyUsedError
@@ -169,14 +170,14 @@ def test_a_body_goes_out_once():
 
 async def test_a_stream_goes_out_in_chunks_without_empty_ones():
     closed: list[bool] = []
-    chunks = Response(counted(closed)).take_body()
+    chunks = Response(ReadableStream(counted(closed))).take_body()
     assert [chunk async for chunk in chunks] == [b"one ", b"two", b" three"]
     assert closed == [True]
 
 
 async def test_a_client_that_leaves_ends_the_stream():
     closed: list[bool] = []
-    chunks = Response(counted(closed)).take_body()
+    chunks = Response(ReadableStream(counted(closed))).take_body()
     assert await anext(chunks) == b"one "
     await chunks.aclose()
     assert closed == [True]
@@ -196,7 +197,7 @@ async def test_a_stream_that_was_never_started_ends_too():
             self.closed = True
 
     source = Source()
-    await Response(source).take_body().aclose()
+    await Response(ReadableStream(source)).take_body().aclose()
     assert source.closed
 
 
@@ -205,7 +206,7 @@ async def test_an_error_inside_a_stream_reaches_the_server():
         yield b"x"
         raise KeyError("boom")
 
-    chunks = Response(failing()).take_body()
+    chunks = Response(ReadableStream(failing())).take_body()
     assert await anext(chunks) == b"x"
     with pytest.raises(KeyError):
         await anext(chunks)
@@ -216,7 +217,7 @@ async def test_a_stream_of_something_else_is_refused():
         yield 5
 
     with pytest.raises(TypeError, match="int"):
-        await Response(numbers()).text()
+        await Response(ReadableStream(numbers())).text()
 
 
 async def test_a_form_goes_out_as_multipart():
@@ -268,3 +269,16 @@ def test_requests_and_responses_cross_remote_calls_as_they_are():
     assert python_from_rpc(response.js_object) is response
     with pytest.raises(TypeError):
         python_to_rpc({"a": (1, 2)})
+
+
+async def test_an_async_generator_is_no_body_but_has_a_portable_way():
+    async def chunks():
+        yield "one "
+        yield b"two"
+
+    with pytest.raises(TypeError, match="stream_response"):
+        Response(chunks())
+    response = stream_response(chunks(), 201, {"Content-Type": "text/plain"})
+    assert (response.status, response.headers["content-type"]) == (201, "text/plain")
+    assert await response.text() == "one two"
+    assert stream_response(chunks()).headers["content-type"] == "text/event-stream"

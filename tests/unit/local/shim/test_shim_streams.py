@@ -83,7 +83,7 @@ async def test_cancel_while_a_read_waits_closes_the_source_when_the_read_returns
 async def test_leaving_a_loop_over_the_body_early_lets_the_source_clean_up():
     tap = Tap()
     tap.queue.put_nowait(b"x")
-    chunks = aiter(Response(tap).body)
+    chunks = aiter(Response(ReadableStream(tap)).body)
     assert await anext(chunks) == b"x"
     await chunks.aclose()
     assert tap.closed == 1
@@ -142,7 +142,7 @@ async def test_reading_everything_is_bounded():
     for _ in range(5):
         tap.queue.put_nowait(piece)
     with pytest.raises(TypeError, match="in chunks"):
-        await Response(tap).bytes()
+        await Response(ReadableStream(tap)).bytes()
     assert tap.closed == 1
     assert tap.queue.qsize() == 1
 
