@@ -9,7 +9,7 @@ import json
 import pytest
 from workers import Response
 
-from agents_runtime import Agent, callable, get_agent_by_name
+from agents_runtime import Agent, callable, get_agent_by_name, stream_response
 
 
 class Bank(Agent):
@@ -58,9 +58,9 @@ class Bank(Agent):
 
         async def book_while_answering():
             for _ in range(3):
-                yield f"{await self.book(1)}\n".encode()
+                yield f"{await self.book(1)}\n"
 
-        return Response(book_while_answering())
+        return stream_response(book_while_answering())
 
 
 @pytest.fixture(params=[True, False], ids=["evicting", "staying"])

@@ -225,6 +225,49 @@ def test_a_test_that_leaves_a_task_running_fails_and_says_where_it_waits(project
     result.stdout.no_fnmatch_line("*asyncio/runners.py*")
 
 
+def test_the_work_of_an_agent_ends_with_it_and_is_no_leak(project):
+    project.write(
+        busy="""
+        import asyncio
+        from workers import DurableObject
+
+        class Busy(DurableObject):
+            async def work(self):
+                self.ctx.waitUntil(self.ctx.agents_platform.clock.sleep(3600))
+                asyncio.create_task(asyncio.sleep(3600))
+        """
+    )
+    result = project.run(
+        """
+        from busy import Busy
+
+        async def test_it(runtime):
+            await runtime.get(Busy, "b").work()
+        """,
+        *WITHOUT_OTHERS,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_an_exception_of_a_task_that_nobody_awaited_fails_the_test(project):
+    result = project.run(
+        """
+        import asyncio
+
+        async def failing():
+            raise ValueError("nobody looks")
+
+        async def test_it(runtime):
+            task = asyncio.create_task(failing())
+            await asyncio.sleep(0)
+            del task
+        """,
+        *WITHOUT_OTHERS,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*Task exception was never retrieved*", "*ValueError: nobody looks*"])
+
+
 FAILING_OBJECT = """
     from workers import DurableObject
 
