@@ -1,7 +1,7 @@
 """Fixtures of the contract tests: the same test bodies run on every platform.
 
 A body may use `storage` (the Durable Object's `ctx.storage`), `js_error` (the class of the platform's own errors) and
-nothing else of a platform. To add a platform, add its name to `PLATFORMS` and an opener to `OPENERS`.
+nothing else of a platform. On `workerd` the body itself runs there: inside an object of its own, in `worker/lab.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from agents_runtime.local.storage.database import Database
 from agents_runtime.local.storage.storage import DurableObjectStorage
 from agents_runtime.local.values import JsException
 
-PLATFORMS = ("memory", "disk")
+PLATFORMS = ("memory", "disk", "workerd")
 
 
 class Slot:
@@ -55,8 +55,11 @@ OPENERS: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.fixture(params=PLATFORMS)
-async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[DurableObjectStorage]:
+async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Any]:
     """A fresh, empty `ctx.storage` on each platform."""
+    if request.param == "workerd":
+        yield request.getfixturevalue("rig")
+        return
     async with OPENERS[request.param](tmp_path) as opened:
         yield opened
 
@@ -65,3 +68,24 @@ async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 def js_error() -> type[Exception]:
     """The class of errors the platform itself raises; it has `name` and `message`."""
     return JsException
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a body that asks for the storage of workerd in workerd."""
+    __tracebackhide__ = True
+    callspec = getattr(pyfuncitem, "callspec", None)
+    if callspec is None or callspec.params.get("storage") != "workerd":
+        return None
+    from tests.workerd.rig import RemoteError
+
+    rig = pyfuncitem.funcargs["storage"]
+    indices = {name: index for name, index in callspec.indices.items() if name != "storage"}
+    module, name = pyfuncitem.module.__name__, pyfuncitem.function.__name__
+    try:
+        rig.call("LAB", pyfuncitem.nodeid, "run_body", module, name, indices)
+    except RemoteError as error:
+        failure = error.message
+    else:
+        return True
+    pytest.fail(failure, pytrace=False)

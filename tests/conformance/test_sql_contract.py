@@ -108,13 +108,13 @@ async def test_reading(storage):
 
 @pytest.mark.parametrize("number", [2**53 - 1, -(2**53) + 1])
 async def test_the_largest_exact_integers_read_as_int(storage, number):
-    (value,) = next(storage.sql.exec(f"SELECT {number}").raw())
+    ((value,),) = storage.sql.exec(f"SELECT {number}").raw()
     assert (value, type(value)) == (number, int)
 
 
 @pytest.mark.parametrize("number", [2**53 + 1, -(2**53) - 1, 2**63 - 1])
 async def test_larger_integers_read_as_a_rounded_float(storage, number):
-    (value,) = next(storage.sql.exec(f"SELECT {number}").raw())
+    ((value,),) = storage.sql.exec(f"SELECT {number}").raw()
     assert (value, type(value)) == (float(number), float)
 
 
@@ -176,6 +176,33 @@ async def test_a_cursor_outlives_the_commit_of_its_turn(storage):
     assert [row.a for row in cursor] == [2, 3, 9]
 
 
+async def test_a_cursor_does_not_outlive_a_rollback(storage, js_error):
+    storage.sql.exec("CREATE TABLE t (a)")
+    storage.sql.exec("INSERT INTO t VALUES (1), (2), (3)")
+    cursor = storage.sql.exec("SELECT * FROM t")
+    cursor.next()
+
+    def work():
+        storage.sql.exec("INSERT INTO t VALUES (4)")
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        storage.transactionSync(work)
+    with pytest.raises(js_error) as caught:
+        cursor.toArray()
+    assert caught.value.message == "abort due to ROLLBACK: SQLITE_ABORT (extended: SQLITE_ABORT_ROLLBACK)"
+
+
+async def test_raw_can_be_iterated_and_stepped_but_is_no_python_iterator(storage):
+    raw = storage.sql.exec("VALUES (1), (2)").raw()
+    with pytest.raises(TypeError):
+        next(raw)
+    first = raw.next()
+    assert (first.done, first.value) == (False, [1])
+    assert list(raw) == [[2]]
+    assert raw.next().done is True
+
+
 async def test_the_same_text_may_be_open_twice(storage):
     query = "VALUES (1), (2)"
     first, second = storage.sql.exec(query), storage.sql.exec(query)
@@ -187,8 +214,10 @@ async def test_an_insert_with_returning_has_happened_before_its_rows_are_read(st
     storage.sql.exec("CREATE TABLE t (a)")
     cursor = storage.sql.exec("INSERT INTO t VALUES (1), (2) RETURNING a")
     assert storage.sql.exec("SELECT count(*) AS n FROM t").one().n == 2
-    await storage.sync()
     assert cursor.toArray() == [{"a": 1}, {"a": 2}]
+    await storage.sync()
+    assert storage.sql.exec("INSERT INTO t VALUES (3) RETURNING a").next().value.a == 3
+    await storage.sync()
 
 
 async def test_counters(storage):
@@ -210,13 +239,10 @@ async def test_counters(storage):
     assert sql.exec("INSERT INTO k VALUES ('a', 1)").rowsWritten == 1
 
 
-async def test_the_size_grows_with_the_data_and_shrinks_with_it(storage):
-    before = storage.sql.databaseSize
+async def test_the_size_counts_the_data(storage):
     storage.sql.exec("CREATE TABLE t (a)")
     storage.sql.exec("INSERT INTO t VALUES (?)", "x" * 100_000)
-    assert storage.sql.databaseSize >= before + 100_000
-    storage.sql.exec("DROP TABLE t")
-    assert storage.sql.databaseSize < before + 100_000
+    assert storage.sql.databaseSize > 100_000  # read once: on Workers the first answer is kept
 
 
 async def test_a_value_may_have_two_million_bytes_and_no_more_than_the_limit(storage, js_error):

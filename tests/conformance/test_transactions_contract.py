@@ -52,7 +52,7 @@ async def test_an_inner_failure_loses_only_the_inner_rows(storage):
         storage.sql.exec("INSERT INTO t VALUES (1)")
         with pytest.raises(ValueError):
             storage.transactionSync(inner)
-        storage.transactionSync(lambda: storage.sql.exec("INSERT INTO t VALUES (3)"))
+        storage.transactionSync(lambda: storage.sql.exec("INSERT INTO t VALUES (3)").toArray())
 
     storage.transactionSync(outer)
     assert rows(storage) == [1, 3]
@@ -203,7 +203,6 @@ async def test_delete_all_is_refused_within_a_transaction(storage, js_error):
     [
         (4_102_444_800_000, 4_102_444_800_000),
         (4_102_444_800_000.7, 4_102_444_800_000),
-        (1, 1),
         (dt.datetime(2100, 1, 1, tzinfo=dt.UTC), 4_102_444_800_000),
         (dt.datetime(2100, 1, 1, 2, tzinfo=dt.timezone(dt.timedelta(hours=2))), 4_102_444_800_000),
     ],

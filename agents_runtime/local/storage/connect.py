@@ -8,6 +8,9 @@ from pathlib import Path
 from agents_runtime.errors import CorruptDatabase
 from agents_runtime.local.storage.template import SCHEMA
 
+MANY_PAGES = 64
+"""A quarter of a megabyte: what is worth giving back, and what is quickly rewritten."""
+
 LOCK_WAIT_S = 1.0
 """How long to wait for another program that holds a lock on the file; the event loop waits too."""
 
@@ -42,7 +45,11 @@ def connect_memory() -> sqlite3.Connection:
 
 
 def give_back_space(connection: sqlite3.Connection) -> None:
-    """Shrink the file after everything was dropped. A failure is harmless: the space is used again later."""
+    """Shrink a file that is mostly free pages, when that is quick. A failure is harmless: the pages are used again."""
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    if free < MANY_PAGES or pages - free > MANY_PAGES:
+        return
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 1)
     try:
         connection.execute("VACUUM")

@@ -8,17 +8,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
-from weakref import WeakSet, finalize
+from typing import Literal
+from weakref import finalize
 
-from agents_runtime.errors import InternalError, StorageError
+from agents_runtime.errors import InternalError
 from agents_runtime.local.storage.connect import connect_file, connect_memory, delete_files, give_back_space
 from agents_runtime.local.storage.emptying import drop_everything
-from agents_runtime.local.storage.failures import machine_failure
 from agents_runtime.local.storage.guard import Guard
 from agents_runtime.local.storage.template import ensure_file, sync_file
+from agents_runtime.local.storage.turn import Faults, Turn
 
-T = TypeVar("T")
+__all__ = ["Database", "Durability", "Faults", "SqlParameter", "SqlRow"]
 
 SqlParameter = str | int | float | bytes | memoryview | None
 SqlRow = tuple["str | int | float | bytes | None", ...]
@@ -28,18 +28,7 @@ _GET_META = "SELECT value FROM _cf_METADATA WHERE key = ?"
 _MEMORY = "the in-memory database"
 
 
-class Faults(Protocol):
-    """Failure injection: called before each write statement, before the turn's commit, and when the turn is durable.
-
-    Each may raise anything; a `sqlite3.Error` or `OSError` acts as if SQLite had failed.
-    """
-
-    def before_write(self) -> None: ...
-    def before_commit(self) -> None: ...
-    def after_commit(self) -> None: ...
-
-
-class Database:
+class Database(Turn):
     """The database of one life of an object.
 
     Nothing is opened before the first use, and `close` gives back all descriptors and memory until the next. A write
@@ -55,23 +44,14 @@ class Database:
         on_dirty: Callable[[], None],
         faults: Faults | None = None,
     ) -> None:
-        self.is_dirty = False
-        """Whether a transaction is open."""
+        super().__init__(on_dirty, faults)
         self.guard = Guard()
         self._path = path
         self._durability = durability
-        self._on_dirty = on_dirty
-        self._faults = faults
-        self._connection: sqlite3.Connection | None = None
         self._kept: sqlite3.Connection | None = None
         self._closer: finalize[[], Database] | None = None
         self._unsynced: list[Path] = []
-        self._cursors: WeakSet[sqlite3.Cursor] = WeakSet()
-        self._savepoints = 0
-        self._holds = 0
-        self._failure: StorageError | None = None
         self._retired: BaseException | None = None
-        self._is_emptied = False
 
     # Opening and closing
 
@@ -128,15 +108,11 @@ class Database:
         if connection is None:
             return
         self._connection = None
-        for cursor in tuple(self._cursors):
-            cursor.close()
-        self._cursors.clear()
+        self.close_cursors()
         if self._path is None:
             self._kept = connection
             return
-        if self._is_emptied:
-            self._is_emptied = False
-            give_back_space(connection)
+        give_back_space(connection)
         self._disconnect()
 
     def retire(self, reason: BaseException) -> None:
@@ -221,161 +197,6 @@ class Database:
             drop_everything(self.connection)
         except sqlite3.Error as error:
             raise self.note_failure(error) or self.failure_of(error) from error
-        self._is_emptied = True
-
-    # The turn's transaction
-
-    def begin(self) -> None:
-        """Begin the turn's transaction unless it is open, and tell the owner."""
-        if self.is_dirty:
-            if self._failure is not None:
-                raise self._failure
-            return
-        connection = self.connection
-        self._on_dirty()
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            raise self.failure_of(error) from error
-        self.is_dirty = True
-
-    def begin_write(self) -> None:
-        """Begin the turn's transaction for one write statement: `begin`, then the injected fault if there is one."""
-        if not self.is_dirty or self._failure is not None:
-            self.begin()
-        if self._faults is not None:
-            try:
-                self._faults.before_write()
-            except (sqlite3.Error, OSError) as error:
-                raise self.failure_of(error) from error
-
-    @property
-    def is_held(self) -> bool:
-        """Whether an async transaction keeps the turn open: `commit` must wait. `on_dirty` is called when it ends."""
-        return self._holds > 0
-
-    def commit(self) -> None:
-        """Make the turn's writes durable. Without any, or while `is_held`, do nothing.
-
-        Raises:
-            StorageError: the disk refused, or an earlier failure undid the turn. Roll back and drop the object:
-                what its memory believes is not stored.
-        """
-        if not self.is_dirty or self._holds:
-            return
-        if self._failure is not None:
-            raise self._failure
-        try:
-            if self._faults is not None:
-                self._faults.before_commit()
-            if self._unsynced:
-                self._sync_new_file()
-            self.connection.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
-            raise self.failure_of(error) from error
-        self.is_dirty = False
-        if self._faults is not None:
-            self._faults.after_commit()
-
-    def rollback(self) -> None:
-        """Undo the turn's writes and forget its failure. Never raises."""
-        self._failure = None
-        self._savepoints = 0
-        if not self.is_dirty:
-            return
-        self.is_dirty = False
-        self._is_emptied = False
-        connection = self._connection
-        if connection is None or not connection.in_transaction:
-            return
-        self.close_cursors()
-        try:
-            connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            self._disconnect()
-
-    def transaction(self, work: Callable[[], T]) -> T:
-        """Run `work` atomically inside the turn: an exception undoes its writes and is raised again. Nests."""
-        mark = self.savepoint()
-        try:
-            result = work()
-        except BaseException:
-            self.undo_to(mark)
-            raise
-        self.release(mark)
-        return result
-
-    def savepoint(self) -> int:
-        """Mark a point in the turn to return to; undo or release it later, innermost first."""
-        self.begin()
-        self._savepoints += 1
-        self._run_control(f"SAVEPOINT _cf_{self._savepoints}")
-        return self._savepoints
-
-    def release(self, mark: int) -> None:
-        """Keep what was written since the mark, as part of the turn.
-
-        Raises:
-            StorageError: a failure since then undid the whole turn.
-        """
-        if self._failure is not None:
-            raise self._failure
-        self._savepoints = mark - 1
-        self._run_control(f"RELEASE _cf_{mark}")
-
-    def undo_to(self, mark: int) -> None:
-        """Undo what was written since the mark."""
-        connection = self._connection
-        if self._savepoints < mark or connection is None or not connection.in_transaction:
-            return
-        self._savepoints = mark - 1
-        self._run_control(f"ROLLBACK TO _cf_{mark}")
-        self._run_control(f"RELEASE _cf_{mark}")
-
-    @property
-    def has_savepoint(self) -> bool:
-        """Whether a transaction of the user is running inside the turn."""
-        return self._savepoints > 0
-
-    def hold(self) -> None:
-        """Keep the turn's transaction open until `unhold`, over any number of event-loop turns."""
-        self._holds += 1
-
-    def unhold(self) -> None:
-        """Undo one `hold`; after the last, the owner is told to commit."""
-        if self._holds:
-            self._holds -= 1
-            if not self._holds and self.is_dirty:
-                self._on_dirty()
-
-    # What the layers above share
-
-    def watch(self, cursor: sqlite3.Cursor) -> None:
-        """Remember a cursor that still has rows, so that closing the database is not kept waiting by it."""
-        self._cursors.add(cursor)
-
-    def close_cursors(self) -> None:
-        """End the cursors that still have rows: their statements would stand in the way."""
-        for cursor in tuple(self._cursors):
-            cursor.close()
-        self._cursors.clear()
-
-    def failure_of(self, error: sqlite3.Error | OSError) -> StorageError:
-        """The library's error for a failure of a statement that is not the user's."""
-        return machine_failure(self.file, error) or StorageError(f"{self.file}: {error}")
-
-    def note_failure(self, error: sqlite3.Error) -> StorageError | None:
-        """The machine's fault behind a failed statement, or None when the statement itself is wrong.
-
-        A full disk and the like make SQLite undo the whole transaction; the turn must not be committed after that.
-        """
-        failure = machine_failure(self.file, error)
-        if self.is_dirty and self._connection is not None and not self._connection.in_transaction:
-            self._failure = failure = failure or StorageError(
-                f"{self.file}: the writes of this turn were undone by {error}; ON CONFLICT ROLLBACK and "
-                "RAISE(ROLLBACK) end the turn, use ABORT or FAIL instead"
-            )
-        return failure
 
     def _disconnect(self) -> None:
         self._connection = self._kept = None
@@ -383,14 +204,8 @@ class Database:
             self._closer()
             self._closer = None
 
-    def _run_control(self, statement: str) -> None:
-        try:
-            self.connection.execute(statement)
-        except sqlite3.Error as error:
-            raise self.note_failure(error) or self.failure_of(error) from error
-
-    def _sync_new_file(self) -> None:
-        if self._path is not None and self._durability == "power":
+    def _make_durable(self) -> None:
+        if self._unsynced and self._path is not None and self._durability == "power":
             sync_file(self._path, self._unsynced)
         self._unsynced = []
 

@@ -9,11 +9,15 @@ from typing import Literal
 
 from agents_runtime.local.storage.binding import clean_text, js_text
 from agents_runtime.local.storage.database import Database
+from agents_runtime.local.storage.iteration import Steps
 from agents_runtime.local.storage.messages import platform_error
 from agents_runtime.local.values import JsDict, JsException, JsValue, decode, encode
 
 ListOptions = Mapping[str, JsValue]
-"""`prefix`, `start` or `startAfter`, `end` (exclusive), `limit`, `reverse`; other keys are ignored."""
+"""`prefix`, `start` or `startAfter`, `end` (exclusive), `limit`, `reverse`; other keys are ignored.
+
+None is a value as on Workers (the text "null", the limit 0): leave out what you do not want.
+"""
 
 EncodedRows = list[tuple[str, bytes]]
 """Keys with their values as `encode` made them."""
@@ -102,10 +106,11 @@ class SyncKeyValueStorage:
         """Delete a key; whether it was there."""
         return self._table.delete(key_text(key))
 
-    def list(self, options: ListOptions | None = None) -> Iterator[Entry]:
+    def list(self, options: ListOptions | None = None) -> Steps[Entry]:
         """Iterate over `[key, value]` in the order of the keys. Starting another listing ends this one."""
         self._listings += 1
-        return self._iterate(self._table.select(options), self._listings)
+        entries = self._iterate(self._table.select(options), self._listings)
+        return Steps(lambda: next(entries, None))
 
     def _iterate(self, rows: EncodedRows, listing: int) -> Iterator[Entry]:
         for key, data in rows:
@@ -139,23 +144,23 @@ class _Span:
 
 def _span_of(options: ListOptions) -> _Span | None:
     """The range the options name; None when it is empty."""
-    start = key_text(options.get("start") or "")
-    end = None if options.get("end") is None else key_text(options["end"])
-    if options.get("startAfter") is not None:
-        if options.get("start") is not None:
+    start = key_text(options.get("start", ""))
+    end = key_text(options["end"]) if "end" in options else None
+    if "startAfter" in options:
+        if "start" in options:
             raise JsException("TypeError", "list() cannot be called with both start and startAfter values.")
         start = key_text(options["startAfter"]) + "\0"
-    prefix = key_text(options.get("prefix") or "")
+    prefix = key_text(options.get("prefix", ""))
     if prefix:
         start = max(start, prefix)
         after = _after_prefix(prefix)
         end = after if end is None else end if after is None else min(end, after)
-    limit = options.get("limit")
-    if limit is not None and limit <= 0:
+    limit = int(options["limit"] or 0) if "limit" in options else -1
+    if limit <= 0 and "limit" in options:
         raise JsException("TypeError", "List limit must be positive.")
     if end is not None and end <= start:
         return None
-    return _Span(start, end, "DESC" if options.get("reverse") else "ASC", -1 if limit is None else int(limit))
+    return _Span(start, end, "DESC" if options.get("reverse") else "ASC", limit)
 
 
 def _after_prefix(prefix: str) -> str | None:

@@ -45,8 +45,6 @@ def platform_error(error: sqlite3.Error, text: str) -> JsException:
         elif "closed" in message:
             message = CURSOR_CLOSED
         return JsException("Error", message)
-    if code & 0xFF == sqlite3.SQLITE_ABORT:
-        return JsException("Error", CURSOR_CLOSED)
     offset = _offset_of(message, text)
     place = "" if offset is None else f" at offset {offset}"
     name = _CODES.get(code & 0xFF, f"SQLITE_UNKNOWN_ERROR_CODE({code & 0xFF})")

@@ -9,6 +9,7 @@ from agents_runtime.local.storage.binding import bind_strict, read_row_strict
 from agents_runtime.local.storage.counting import rows_read, rows_written
 from agents_runtime.local.storage.database import Database, SqlRow
 from agents_runtime.local.storage.execute import run, user_failure
+from agents_runtime.local.storage.iteration import Steps, step_of
 from agents_runtime.local.storage.plan import Statement
 from agents_runtime.local.values import JsDict, JsException, JsValue
 
@@ -38,7 +39,7 @@ class SqlStorage:
 class SqlStorageCursor:
     """The rows of one `exec`, read once, in order. Drain it before the statement's tables change."""
 
-    __slots__ = ("__weakref__", "_database", "_names", "_produced", "_rows", "_source", "_statement")
+    __slots__ = ("_database", "_names", "_produced", "_rows", "_source", "_statement")
 
     def __init__(self, database: Database, source: sqlite3.Cursor, statement: Statement) -> None:
         self._database = database
@@ -50,7 +51,7 @@ class SqlStorageCursor:
         if not description:
             self._rows: Iterator[SqlRow] = iter(())
         elif statement.writes:
-            self._rows = iter(self._fetch_all())  # an unread RETURNING would stand in the way of the commit
+            self._rows = self._returned(self._fetch_all())
         else:
             self._rows = source
             database.watch(source)
@@ -73,22 +74,18 @@ class SqlStorageCursor:
         if row is None:
             raise JsException("Error", "Expected exactly one result from SQL query, but got no results.")
         if self._take() is not None:
-            self._source.close()
-            self._rows = iter(())
+            self._end()
             raise JsException("Error", "Expected exactly one result from SQL query, but got multiple results.")
         return JsDict(zip(self._names, row, strict=True))
 
-    def raw(self) -> Iterator[list[JsValue]]:
+    def raw(self) -> Steps[list[JsValue]]:
         """The remaining rows as lists, which keep columns of equal names apart."""
-        while (row := self._take()) is not None:
-            yield row
+        return Steps(self._take)
 
     def next(self) -> JsDict:
         """The next row as `{"done": False, "value": row}`, or `{"done": True, "value": None}`."""
         row = self._take()
-        if row is None:
-            return JsDict(done=True, value=None)
-        return JsDict(done=False, value=JsDict(zip(self._names, row, strict=True)))
+        return step_of(None if row is None else JsDict(zip(self._names, row, strict=True)))
 
     @property
     def columnNames(self) -> list[str]:
@@ -117,6 +114,24 @@ class SqlStorageCursor:
             return None
         self._produced += 1
         return read_row_strict(row)
+
+    def _returned(self, rows: list[SqlRow]) -> Iterator[SqlRow]:
+        """The rows of a RETURNING: as on the platform, the turn cannot be committed until the last is read."""
+        unread = self._database.unread
+        if rows:
+            unread.add(self)
+        return self._read_returned(rows, unread)
+
+    def _read_returned(self, rows: list[SqlRow], unread: set[object]) -> Iterator[SqlRow]:
+        for number, row in enumerate(rows, 1):
+            if number == len(rows):
+                unread.discard(self)
+            yield row
+
+    def _end(self) -> None:
+        self._source.close()
+        self._database.unread.discard(self)
+        self._rows = iter(())
 
     def _fetch_all(self) -> list[SqlRow]:
         try:

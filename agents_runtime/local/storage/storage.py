@@ -13,7 +13,7 @@ from typing import NoReturn, Protocol, TypeVar, cast, overload
 from agents_runtime.local.storage.database import Database
 from agents_runtime.local.storage.finished import Finished
 from agents_runtime.local.storage.kv import KeyValueTable, ListOptions, SyncKeyValueStorage, key_text, to_dict
-from agents_runtime.local.storage.sql import SqlStorage
+from agents_runtime.local.storage.sql import SqlStorage, SqlStorageCursor
 from agents_runtime.local.values import JsDict, JsException, JsValue
 from agents_runtime.local.values.types import epoch_ms
 
@@ -171,8 +171,14 @@ class DurableObjectStorage(KeyValueOperations):
         """Run `work` atomically: an exception undoes its writes and is raised again. Nests.
 
         With an `async` function only what runs before its first `await` is inside.
+
+        Raises:
+            TypeError: `work` gave back a cursor, which cannot leave on Workers; its writes are kept.
         """
-        return self._database.transaction(work)
+        result = self._database.transaction(work)
+        if isinstance(result, SqlStorageCursor):
+            raise TypeError("a cursor cannot be given back by transactionSync(); return its rows, or nothing")
+        return result
 
     async def transaction(self, work: Callable[[DurableObjectTransaction], Awaitable[T] | T]) -> T:
         """Run `work(txn)` atomically while no other event enters the object. Nests; others wait for their turn.

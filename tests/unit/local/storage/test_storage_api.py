@@ -144,10 +144,68 @@ async def test_a_new_listing_ends_the_one_before(storage):
     storage.kv.put("a", 1)
     storage.kv.put("b", 2)
     first = storage.kv.list()
-    assert next(first) == ["a", 1]
+    assert first.next().value == ["a", 1]
     assert list(storage.kv.list()) == [["a", 1], ["b", 2]]
     with pytest.raises(JsException, match="one at a time"):
-        next(first)
+        first.next()
+
+
+async def test_awaiting_lets_nothing_else_run(storage):
+    seen = []
+
+    async def other():
+        seen.append("other")
+
+    task = asyncio.get_running_loop().create_task(other())
+    value = await storage.get("n")
+    await storage.put("n", (value or 0) + 1)
+    await storage.list()
+    await storage.delete("x")
+    assert seen == []
+    await task
+
+
+async def test_a_past_alarm_is_taken(storage, host):
+    await storage.setAlarm(1)
+    assert host.when_ms == 1
+
+
+async def test_a_cursor_cannot_be_given_back_by_a_transaction(storage):
+    with pytest.raises(TypeError, match="return its rows"):
+        storage.transactionSync(lambda: storage.sql.exec("SELECT 1"))
+
+
+@pytest.mark.parametrize("read", [lambda cursor: None, lambda cursor: cursor.next()], ids=["none", "some"])
+async def test_unread_rows_of_a_returning_fail_the_turn_as_on_workers(storage, database, read):
+    storage.sql.exec("CREATE TABLE t (a)")
+    database.commit()
+    read(storage.sql.exec("INSERT INTO t VALUES (1), (2) RETURNING a"))
+    with pytest.raises(StorageError, match=r"RETURNING has rows that nobody read.*toArray\(\)"):
+        database.commit()
+    database.rollback()
+    assert storage.sql.exec("SELECT count(*) AS n FROM t").one().n == 0
+
+
+async def test_unread_rows_of_a_returning_fail_the_transaction_around_it(storage, database):
+    storage.sql.exec("CREATE TABLE t (a)")
+
+    def work():
+        storage.sql.exec("INSERT INTO t VALUES (1) RETURNING a")
+
+    with pytest.raises(StorageError, match="RETURNING"):
+        storage.transactionSync(work)
+    database.commit()
+    assert storage.sql.exec("SELECT count(*) AS n FROM t").one().n == 0
+
+
+async def test_one_reads_a_returning_to_the_end(storage, database):
+    storage.sql.exec("CREATE TABLE t (a)")
+    with pytest.raises(JsException, match="multiple results"):
+        storage.sql.exec("INSERT INTO t VALUES (1), (2), (3) RETURNING a").one()
+    assert storage.sql.exec("INSERT INTO t VALUES (4) RETURNING a").one().a == 4
+    assert storage.sql.exec("DELETE FROM t WHERE a > 9 RETURNING a").toArray() == []
+    storage.sql.exec("UPDATE t SET a = 0 WHERE a > 9 RETURNING a")
+    database.commit()
 
 
 async def test_putting_several_is_all_or_nothing(storage):
