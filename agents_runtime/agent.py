@@ -61,6 +61,10 @@ MaybeAwaitable = Awaitable[None] | None
 StateSource = Connection | Literal["server"]
 
 
+async def _not_implemented() -> Any:  # noqa: ANN401 - the platform's response
+    return make_response("Not implemented", 404, {"content-type": "text/plain;charset=UTF-8"})
+
+
 class Agent(DurableObject, Generic[State]):
     """A durable agent: one addressable object with its own state, storage, schedule and connected clients.
 
@@ -278,7 +282,7 @@ class Agent(DurableObject, Generic[State]):
     async def destroy(self, *, after_s: float | None = None) -> None:
         """Delete everything the agent stored, close its connections (1001) and drop it from memory.
 
-        The next event of its name finds a new agent. The event that asked for it is still answered.
+        The next event of its name finds a new agent. The event that asked for it is still answered if it returns next.
 
         Args:
             after_s: destroy it after so many seconds instead; that is durable and cannot be taken back.
@@ -307,7 +311,7 @@ class Agent(DurableObject, Generic[State]):
             agent.initial_state = state
         return agent
 
-    # Hooks, for you to fill in. All of them may be sync or async, unless they say otherwise.
+    # Hooks, for you to fill in. They may be sync or async unless they say otherwise, and leave out last parameters.
 
     def on_start(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - so that a subclass may leave `props` out
         """Get ready; called as `on_start(props)` once each time the agent wakes, before anything else is handled.
@@ -315,22 +319,26 @@ class Agent(DurableObject, Generic[State]):
         `props` are those given last by `get_agent_by_name` or `route_agent_request`, None if there never were any. When
         it raises, the event that woke the agent fails and the next one tries again.
         """
+        return DONE
 
     def on_request(self, request: Any, /) -> Any:  # noqa: ANN401 - the platform's request and response
         """Answer an HTTP request with a `workers.Response`. By default 404."""
-        return make_response("Not implemented", 404, {"content-type": "text/plain;charset=UTF-8"})
+        return _not_implemented()
 
     def on_connect(self, connection: Connection, ctx: ConnectionContext, /) -> MaybeAwaitable:
         """Greet a client that has connected and got the agent's own frames; `ctx.request` is its upgrade request.
 
         Nothing it sends is handled before this is done. When it raises, the connection is closed with 1011.
         """
+        return DONE
 
     def on_message(self, connection: Connection, message: str | bytes, /) -> MaybeAwaitable:
         """Handle what a client sent that is neither a call nor a state. Messages are handled concurrently at awaits."""
+        return DONE
 
     def on_close(self, connection: Connection, code: int, reason: str, was_clean: bool, /) -> MaybeAwaitable:
         """Take note that a client is gone. It is in no list any more and nothing can be sent to it."""
+        return DONE
 
     def on_error(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - called in two ways
         """Handle what went wrong: `on_error(error)`, or `on_error(connection, error)` for an error of a connection.
@@ -339,12 +347,15 @@ class Agent(DurableObject, Generic[State]):
         default the error is logged. To return is to have handled it; a failed request is answered with 500 either way.
         """
         logger.error("%s failed", type(self).__name__, exc_info=args[-1])
+        return DONE
 
     def on_alarm(self) -> MaybeAwaitable:
         """Do something of your own each time the agent's alarm goes off. When it raises, the alarm is repeated."""
+        return DONE
 
     def on_state_changed(self, state: State, source: StateSource, /) -> MaybeAwaitable:
         """Take note of a new state, in the background; it is stored and sent. `source` is "server" or a connection."""
+        return DONE
 
     def validate_state_change(self, next_state: State, source: StateSource, /) -> None:
         """Raise to refuse a state before it is stored. `source` is "server" or a connection. Plain `def` only."""

@@ -33,7 +33,7 @@ class CurrentAgent:
     __slots__ = ("agent", "connection", "email", "request")
 
     agent: Any
-    connection: Peer | None
+    connection: Any
     request: Any
     email: Any
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 PENDING_KEY = "cf_agents_destroy_pending"
 """True while a destroy is under way, or the time in milliseconds when it is due."""
 
-TURNS_TO_ANSWER = 8
+TURNS_TO_ANSWER = 4
 """Turns of the event loop that the event which destroyed the agent gets to deliver its answer."""
 
 
@@ -68,7 +68,7 @@ async def leave_memory(platform: Platform) -> None:
     await platform.committed()
     loop = asyncio.get_running_loop()
     for _ in range(TURNS_TO_ANSWER):
-        turn = loop.create_future()
-        loop.call_soon(turn.set_result, None)
-        await turn
+        turn = asyncio.Event()
+        loop.call_soon(turn.set)
+        await turn.wait()
     platform.abort("The agent was destroyed.", retry_alarm=False)

@@ -70,7 +70,7 @@ class Traffic:
         return self._tell(connection, _as_bytes(message))
 
     async def close(self, connection: Connection, key: int, code: int, reason: str, was_clean: bool) -> None:
-        """Let go of a connection that the client closed, tell the user, and answer the closing handshake."""
+        """Let go of a connection that the client closed, and tell the user."""
         self._registry.remove(key)
         self._disconnected(connection)
         self._emit("disconnect", {"connectionId": connection.id, "code": code, "reason": reason})
@@ -78,8 +78,6 @@ class Traffic:
             await run_in(connection.scope, self._hooks.on_close, connection, code, reason, was_clean)
         except Exception as error:  # whatever the user's hook raises is reported
             await self._fail(error, connection)
-        finally:
-            answer_close(connection, code, reason)
 
     async def _tell(self, connection: Connection, message: str | bytes) -> None:
         try:

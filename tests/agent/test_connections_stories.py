@@ -202,7 +202,7 @@ async def test_a_readonly_connection_changes_no_state(runtime):
     assert (await reader.expect("cf_agent_state_error"))["error"] == "Connection is readonly"
     await runtime.settle()
     assert reader.state == {"topic": "none"}, "the true state came back"
-    with pytest.raises(Exception, match="^Connection is readonly$"):
+    with pytest.raises(Exception, match=r"^Connection is readonly$"):
         await reader.call("set_topic", "mine")
     await writer.call("set_topic", "ours")
     await runtime.settle()
@@ -273,7 +273,7 @@ async def test_a_client_that_vanishes_is_let_go(runtime):
 
 async def test_a_close_hook_that_raises_still_answers_the_close(runtime):
     class Fragile(Agent):
-        def on_close(self, connection):
+        def on_close(self, connection, code, reason, was_clean):
             raise ValueError("no")
 
         def on_error(self, error):
@@ -286,7 +286,7 @@ async def test_a_close_hook_that_raises_still_answers_the_close(runtime):
 
 async def test_the_agent_closes_a_connection(runtime):
     class Bouncer(Agent):
-        def on_connect(self, connection):
+        def on_connect(self, connection, ctx):
             connection.send("sorry")
             connection.close(4403, "members only")
             with pytest.raises(SocketClosed):
@@ -354,7 +354,7 @@ async def test_an_id_that_cannot_be_a_tag_is_refused_for_good(runtime):
 
 async def test_a_connection_is_not_used_before_it_is_accepted(runtime):
     class Hasty(Agent):
-        def get_connection_tags(self, connection):
+        def get_connection_tags(self, connection, ctx):
             with pytest.raises(UsageError, match="not accepted yet"):
                 connection.send("hello")
             with pytest.raises(UsageError, match="not accepted yet"):
@@ -367,7 +367,7 @@ async def test_a_connection_is_not_used_before_it_is_accepted(runtime):
 
 async def test_nothing_is_handled_before_on_connect_is_done(runtime):
     class Slow(Agent):
-        async def on_connect(self, connection):
+        async def on_connect(self, connection, ctx):
             connection.send("one")
             await asyncio.sleep(0)
             await asyncio.sleep(0)

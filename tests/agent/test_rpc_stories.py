@@ -173,7 +173,7 @@ async def test_too_many_waiting_calls_of_one_connection_are_refused(runtime_fact
     client, other = await runtime.connect(Narrow, "a"), await runtime.connect(Narrow, "a")
     waiting = [client.stream("wait", "x"), client.stream("wait", "x")]
     await runtime.settle()
-    with pytest.raises(CallFailed, match="Too many calls in flight.* 2 answers"):
+    with pytest.raises(CallFailed, match=r"Too many calls in flight.* 2 answers"):
         await client.call("wait", "x")
     assert await client.call("add", 1) == 2, "what does not wait is answered"
     await other.call("open", "x")
@@ -210,7 +210,7 @@ async def test_a_call_that_takes_too_long_is_cancelled_and_answered(runtime):
     call = client.stream("hang")
     await runtime.settle()
     await runtime.advance(seconds=6)
-    with pytest.raises(CallFailed, match="^Method hang timed out after 5 s$"):
+    with pytest.raises(CallFailed, match=r"^Method hang timed out after 5 s$"):
         await call.__anext__()
     await client.expect(lambda frame: frame == "let go")
 
@@ -346,19 +346,19 @@ async def test_inherited_callables_and_overrides(runtime):
             return "base"
 
         @callable
-        def hidden(self):
+        def hidden(self) -> str:
             return "base"
 
         @callable
-        def replaced(self):
+        def replaced(self) -> str:
             return "base"
 
     class Child(Base):
-        def hidden(self):
+        def hidden(self) -> str:
             return "child"
 
         @callable
-        def replaced(self):
+        def replaced(self) -> str:
             return super().replaced() + " and child"
 
     client = await runtime.connect(Child, "a")
@@ -419,7 +419,7 @@ async def test_callables_of_any_object():
 
 async def test_sql_errors_carry_the_statement_and_the_cause(runtime):
     def ask(agent):
-        with pytest.raises(SqlError, match="^SQL query failed: .*no such table: nowhere") as failed:
+        with pytest.raises(SqlError, match=r"^SQL query failed: .*no such table: nowhere") as failed:
             agent.sql("SELECT * FROM nowhere WHERE id = ?", 5)
         return failed.value.query
 

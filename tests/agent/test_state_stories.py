@@ -88,7 +88,7 @@ async def test_a_refused_state_changes_nothing_and_tells_nobody_else(runtime):
 
 async def test_the_agents_own_code_gets_the_validators_error(runtime):
     client = await runtime.connect(Counter, "a")
-    with pytest.raises(CallFailed, match="^count must not be negative$"):
+    with pytest.raises(CallFailed, match=r"^count must not be negative$"):
         await client.call("increment", -1)
 
 
@@ -287,7 +287,7 @@ async def test_set_state_may_be_awaited_or_not(runtime):
         async def write(self):
             self.set_state({"n": 1})
             assert self.state == {"n": 1}
-            assert await self.set_state({"n": 2}) is None
+            await self.set_state({"n": 2})
             return self.state
 
     client = await runtime.connect(Both, "a")
@@ -331,7 +331,7 @@ class Settings(BaseModel):
 
 
 class Plotter(Agent[Point]):
-    initial_state = {"x": 0, "y": 0}
+    initial_state: Point = {"x": 0, "y": 0}
 
 
 class Game(Agent[Player]):
