@@ -14,7 +14,7 @@ from typing import cast
 from agents_runtime.local.storage.database import SqlParameter, SqlRow
 from agents_runtime.local.storage.functions import SqlScalar
 from agents_runtime.local.values import JsBigInt, JsException, JsValue
-from agents_runtime.local.values.types import MAX_NUMBER, datetime_of, epoch_ms, number_text, refuse_by_type
+from agents_runtime.local.values.types import MAX_NUMBER, datetime_of, epoch_ms, number_text, refuse_by_type, view_of
 
 _EXACT = 2**53
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -45,7 +45,7 @@ def bind_friendly(values: Sequence[object]) -> list[SqlParameter]:
 
 def read_strict(value: SqlScalar) -> JsValue:
     """A column as the platform's `sql.exec` gives it: numbers as JavaScript has them, a blob as memoryview."""
-    return memoryview(value) if isinstance(value, bytes) else read_friendly(value)
+    return view_of(value) if isinstance(value, bytes) else read_friendly(value)
 
 
 def read_friendly(value: SqlScalar) -> SqlScalar:

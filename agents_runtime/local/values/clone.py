@@ -15,6 +15,7 @@ from agents_runtime.local.values.types import (
     data_clone_error,
     datetime_of,
     epoch_ms,
+    in_property_order,
     number_of,
     property_name,
     refuse_by_type,
@@ -27,7 +28,7 @@ T = TypeVar("T")
 def clone(value: object) -> JsValue:
     """Copy a value as a remote call does: the receiver shares nothing with the sender.
 
-    dict becomes `JsDict` with text keys, bytes become a read-only memoryview, 2.0 becomes 2, an aware datetime a
+    dict becomes `JsDict` with text keys, bytes become a memoryview, 2.0 becomes 2, an aware datetime a
     naive one in UTC, a large int a `JsBigInt`, an exception a plain `Exception`, a function an `RpcFunction`.
     An object whose class says `crosses_rpc = True` (a stub, a response) is handed over as it is.
 
@@ -77,7 +78,7 @@ def _clone_dict(value: dict[object, object]) -> JsDict:
         copy[key if type(key) is str else property_name(key)] = (
             item if kind is str or item is None or kind is bool else clone(item)
         )
-    return copy
+    return in_property_order(copy) if any(map(str.isdecimal, copy)) else copy
 
 
 def _clone_list(value: list[object]) -> list[JsValue]:
@@ -88,16 +89,12 @@ def _clone_set(value: set[object]) -> set[JsValue]:
     copies = [clone(item) for item in value]
     try:
         return set(copies)
-    except TypeError:
+    except (TypeError, ValueError):  # a dict in a set, or binary data
         raise data_clone_error(value) from None
 
 
 def _clone_memoryview(value: memoryview) -> memoryview:
     return view_of(value.tobytes(), value.format)
-
-
-def _clone_bytes(value: bytes) -> memoryview:
-    return memoryview(bytes(value))
 
 
 def _clone_datetime(value: datetime) -> datetime:
@@ -122,7 +119,7 @@ _COPIERS: dict[type, Callable[..., JsValue]] = {
     JsDict: _clone_dict,
     list: _clone_list,
     set: _clone_set,
-    bytes: _clone_bytes,
+    bytes: view_of,
     memoryview: _clone_memoryview,
     datetime: _clone_datetime,
     JsBigInt: JsBigInt,
@@ -139,7 +136,7 @@ _BY_BASE: tuple[tuple[type, Callable[..., JsValue]], ...] = (
     (set, _clone_set),
     (tuple, _refuse),
     (bytearray, _refuse),
-    (bytes, _clone_bytes),
+    (bytes, view_of),
     (datetime, _clone_datetime),
     (Exception, _clone_exception),
 )

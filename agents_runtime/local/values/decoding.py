@@ -29,7 +29,7 @@ _ERROR_NAMES = {
 
 
 def decode(data: bytes) -> JsValue:
-    """Decode a stored value: dict as `JsDict`, bytes as a read-only memoryview, a date as a naive datetime in UTC.
+    """Decode a stored value: dict as `JsDict`, bytes as a memoryview, a date as a naive datetime in UTC.
 
     Raises:
         StorageError: the bytes are not such a value, or hold a kind of value that Python has no type for.
@@ -183,20 +183,20 @@ class _Reader:
             item = self.read()
             try:
                 result.add(item)
-            except TypeError:
+            except (TypeError, ValueError):  # a dict in a set, or binary data
                 raise data_clone_error(result) from None
         self.next_tag()
         self.varint()
         return result
 
     def buffer(self) -> memoryview:
-        data = self.take(self.varint())
+        data = view_of(self.take(self.varint()))
         slot = len(self._objects)
-        self.keep(memoryview(data))
+        self.keep(data)
         if self.position < len(self._data) and self._data[self.position : self.position + 1] == b"V":
             self.position += 1
             return self.view(slot)
-        return memoryview(data)
+        return data
 
     def view(self, slot: int) -> memoryview:
         kind = self.take(1)

@@ -12,8 +12,10 @@ from datetime import datetime
 from agents_runtime.local.values.types import (
     MAX_NUMBER,
     JsBigInt,
+    JsDict,
     data_clone_error,
     epoch_ms,
+    in_property_order,
     property_name,
     refuse_by_type,
 )
@@ -104,7 +106,7 @@ def _write_list(out: bytearray, value: list[object]) -> None:
 
 
 def _write_dict(out: bytearray, value: dict[object, object]) -> None:
-    properties = {property_name(key): item for key, item in value.items()}
+    properties = in_property_order(JsDict((property_name(key), item) for key, item in value.items()))
     out += b"o"
     for key, item in properties.items():
         _write_key(out, key)

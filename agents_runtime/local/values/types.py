@@ -14,6 +14,8 @@ MAX_NUMBER = 2**53 - 2
 """The largest int that crosses as a JavaScript number; a larger one crosses as a BigInt."""
 
 _EPOCH = datetime(1970, 1, 1)
+_MILLISECOND = timedelta(milliseconds=1)
+_MAX_INDEX = 2**32 - 2
 
 
 class JsDict(dict[str, Any]):
@@ -90,10 +92,11 @@ def refuse_by_type(value: object) -> TypeError:
 
 
 def epoch_ms(value: datetime) -> int:
-    """Whole milliseconds since the epoch. A datetime without a zone is read as UTC, the zone of Workers."""
+    """Whole milliseconds since the epoch, cut towards it. Without a zone it is read as UTC, the zone of Workers."""
     if value.tzinfo is not None:
         value = value.astimezone(UTC).replace(tzinfo=None)
-    return (value - _EPOCH) // timedelta(milliseconds=1)
+    since = value - _EPOCH
+    return since // _MILLISECOND if value >= _EPOCH else -(-since // _MILLISECOND)
 
 
 def datetime_of(ms: float) -> datetime:
@@ -123,19 +126,21 @@ def number_text(value: float) -> str:
     return f"{digits}e{int(exponent):+d}"
 
 
-def view_of(data: bytes | memoryview, kind: str) -> memoryview:
-    """Binary data as a memoryview whose items are of a kind, in the letters of the struct module."""
-    return memoryview(data).cast(cast("Literal['B']", kind))
+def view_of(data: bytes | memoryview, kind: str = "B") -> memoryview:
+    """A writable copy of binary data as a memoryview of items of a kind, in the letters of the struct module."""
+    return memoryview(bytearray(data)).cast(cast("Literal['B']", kind))
 
 
 def property_name(key: object) -> str:
     """The property name a dict key becomes on the way to JavaScript.
 
     Raises:
-        JsException: a DataCloneError, for a key that is neither text nor a number.
+        JsException: a DataCloneError, for a key that is not text, a number or None.
     """
     if isinstance(key, str):
         return str(key)
+    if key is None:
+        return "undefined"
     if isinstance(key, bool):
         return "true" if key else "false"
     if isinstance(key, int):
@@ -143,3 +148,17 @@ def property_name(key: object) -> str:
     if isinstance(key, float):
         return number_text(key)
     raise data_clone_error(key)
+
+
+def in_property_order(properties: JsDict) -> JsDict:
+    """The same properties in JavaScript's order: keys that are array indexes first, by size."""
+    indexes = sorted((int(key), key) for key in properties if _is_index(key))
+    if not indexes:
+        return properties
+    ordered = JsDict((key, properties[key]) for _, key in indexes)
+    ordered.update(properties)
+    return ordered
+
+
+def _is_index(key: str) -> bool:
+    return key.isdecimal() and key.isascii() and (key == "0" or key[0] != "0") and int(key) <= _MAX_INDEX

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents_runtime.local.values import ArrayBuffer, JsBigInt, JsDict, JsException, RpcFunction, clone
+from agents_runtime.local.values import ArrayBuffer, JsBigInt, JsDict, JsException, RpcFunction, clone, decode, encode
 from agents_runtime.local.values.types import number_text
 
 
@@ -50,12 +50,14 @@ class Pair(NamedTuple):
         (JsBigInt(5), JsBigInt(5)),
         (Level.HIGH, 3),
         ({7: "a", True: "b", 2.5: "c", "d": "e"}, JsDict({"7": "a", "true": "b", "2.5": "c", "d": "e"})),
+        ({None: "d"}, JsDict({"undefined": "d"})),
         (OrderedDict(a=[1]), JsDict(a=[1])),
         (defaultdict(set, a={1}), JsDict(a={1})),
         (b"ab", memoryview(b"ab")),
         (ArrayBuffer(b"ab"), memoryview(b"ab")),
         (dt.datetime(2026, 1, 1, 2, tzinfo=dt.timezone(dt.timedelta(hours=2))), dt.datetime(2026, 1, 1)),
         (dt.datetime(2026, 1, 1, 0, 0, 0, 1_999), dt.datetime(2026, 1, 1, 0, 0, 0, 1_000)),
+        (dt.datetime(1960, 1, 1, 0, 0, 0, 1_500), dt.datetime(1960, 1, 1, 0, 0, 0, 2_000)),
     ],
     ids=repr,
 )
@@ -83,6 +85,21 @@ def test_nothing_is_shared():
     assert copy == {"list": [1], "set": {"a"}}
 
 
+def test_keys_that_are_numbers_come_first_as_in_javascript():
+    copy = clone({"b": 1, "10": 2, "2": 3, "02": 4, "-1": 5, "4294967295": 6, "٣": 7, "a": {"1": 1, "0": 0}})
+    assert list(copy) == ["2", "10", "b", "02", "-1", "4294967295", "٣", "a"]
+    assert list(copy.a) == ["0", "1"]
+    assert list(decode(encode({"b": 1, "1": 2}))) == ["1", "b"]
+
+
+def test_binary_data_arrives_as_a_writable_copy():
+    sent = bytearray(b"ab")
+    copy = clone(memoryview(sent))
+    copy[0] = 0
+    assert sent == b"ab"
+    assert clone(b"ab").readonly is False
+
+
 def test_an_array_of_numbers_keeps_its_kind():
     copy = clone(memoryview(b"\1\0\0\0\2\0\0\0").cast("i"))
     assert (copy.format, copy.tolist()) == ("i", [1, 2])
@@ -105,7 +122,7 @@ def test_an_awaitable_is_refused_since_the_caller_forgot_to_await_it():
 
 @pytest.mark.parametrize(
     "value",
-    [object(), Point(1), frozenset(), range(2), 1j, iter([]), Point, dt.timedelta(1), {(1, 2): 3}, {None: 1}],
+    [object(), Point(1), frozenset(), range(2), 1j, iter([]), Point, dt.timedelta(1), {(1, 2): 3}, {b"x": 1}, {b"x"}],
     ids=repr,
 )
 def test_types_without_a_copy(value):
