@@ -76,7 +76,7 @@ node_is_new() { node -e 'process.exit(Number(process.versions.node.split(".")[0]
 need_node() {
     node_is_new && command -v npm >/dev/null 2>&1 && return 0
     apt nodejs npm && node_is_new && return 0
-    die "Node.js 20 or newer with npm is needed for the tests with the real JavaScript clients (https://nodejs.org)"
+    die "Node.js 20 or newer with npm is needed for the tests with the real JavaScript clients and the real Workers runtime (https://nodejs.org)"
 }
 
 # setup_node FOLDER: the exact packages of FOLDER/package-lock.json.

@@ -6,7 +6,7 @@ nothing else of a platform. On `workerd` the body itself runs there: inside an o
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -79,13 +79,25 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     from tests.workerd.rig import RemoteError
 
-    rig = pyfuncitem.funcargs["storage"]
-    indices = {name: index for name, index in callspec.indices.items() if name != "storage"}
+    rig: Any = pyfuncitem.funcargs["storage"]
+    marks = getattr(pyfuncitem.function, "pytestmark", [])
+    rows = [row_of(mark, callspec.params) for mark in marks]
     module, name = pyfuncitem.module.__name__, pyfuncitem.function.__name__
     try:
-        rig.call("LAB", pyfuncitem.nodeid, "run_body", module, name, indices)
+        rig.call("LAB", pyfuncitem.nodeid, "run_body", module, name, rows)
     except RemoteError as error:
         failure = error.message
     else:
         return True
     pytest.fail(failure, pytrace=False)
+
+
+def row_of(mark: pytest.Mark, given: Mapping[str, Any]) -> int:
+    """Which row of a `parametrize` mark a test was made from: the one with the very values it was given."""
+    assert mark.name == "parametrize", f"a contract test cannot have the mark {mark.name}"
+    names = [name.strip() for name in (mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0])]
+    for number, row in enumerate(mark.args[1]):
+        values = row if len(names) > 1 else [row]
+        if all(given[name] is value for name, value in zip(names, values, strict=True)):
+            return number
+    raise AssertionError(f"no row of {names} has {given}")

@@ -5,7 +5,7 @@ What the platform really does with each type was measured; see docs/explanation/
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from js import Object
 from pyodide.ffi import JsException, JsProxy, to_js
@@ -19,22 +19,24 @@ MAX_SAFE_INTEGER = 2**53 - 2
 """Beyond this an int becomes a BigInt, which SQLite bindings refuse."""
 
 
-def to_bound(value: Any) -> Any:
+def to_bound(value: object) -> Any:
     """A SQL parameter. A bool is stored as 0 or 1, bytes as a BLOB, an int as REAL (the platform's numbers are)."""
     kind = type(value)
     if kind is str or value is None or kind is float:
         return value
     if kind is bool:
-        return int(value)
+        return 1 if value else 0
     if isinstance(value, int):
         if abs(value) > MAX_SAFE_INTEGER:
             raise ValueError(f"{value} does not fit a number of the platform (at most 2**53 - 2): store it as text")
         return int(value)
     if isinstance(value, bytes | bytearray | memoryview):
-        return to_js(bytes(value))
+        return to_js(bytes(cast("bytes", value)))
     if isinstance(value, str | float):
         return value
-    raise ValueError(f"a value of type {kind.__name__} cannot be bound: use str, int, float, bytes, bool or None")
+    raise ValueError(
+        f"a value of type {type(value).__name__} cannot be bound: use str, int, float, bytes, bool or None"
+    )
 
 
 def from_column(value: Any) -> Any:
@@ -42,7 +44,7 @@ def from_column(value: Any) -> Any:
     if value is jsnull:
         return None
     if isinstance(value, memoryview):
-        return bytes(value)
+        return bytes(cast("bytes", value))
     if isinstance(value, JsProxy):
         return value.to_bytes()
     return value
@@ -60,24 +62,24 @@ def from_json_value(value: Any) -> Any:
     return _with_none(value.to_py()) if isinstance(value, JsProxy) else value
 
 
-def _with_null(value: Any) -> Any:
+def _with_null(value: object) -> Any:
     if value is None:
         return jsnull
     if isinstance(value, dict):
-        return {key: _with_null(item) for key, item in value.items()}
+        return {key: _with_null(item) for key, item in cast("dict[str, object]", value).items()}
     if isinstance(value, list):
-        return [_with_null(item) for item in value]
+        return [_with_null(item) for item in cast("list[object]", value)]
     return value
 
 
-def _with_none(value: Any) -> Any:
+def _with_none(value: object) -> Any:
     if value is jsnull:
         return None
     if isinstance(value, dict):
-        return {key: _with_none(item) for key, item in value.items()}
+        return {key: _with_none(item) for key, item in cast("dict[str, object]", value).items()}
     if isinstance(value, list):
-        return [_with_none(item) for item in value]
-    return bytes(value) if isinstance(value, memoryview) else value
+        return [_with_none(item) for item in cast("list[object]", value)]
+    return bytes(cast("bytes", value)) if isinstance(value, memoryview) else value
 
 
 def to_frame(data: str | bytes) -> Any:
