@@ -16,7 +16,17 @@ def query_of(request):
 
 
 class Talker(Agent):
+    @callable
+    def inherited(self):
+        return "from the base class"
+
+    @callable
+    def overridden(self):
+        return "from the base class"
+
     def on_message(self, connection, message):
+        if message == "explode":
+            raise RuntimeError("secret of the house")
         connection.send(f"heard {message}" if isinstance(message, str) else f"heard {len(message)} bytes")
 
 
@@ -115,7 +125,36 @@ class Basic(Talker):
 
 
 class Plain(Talker):
-    pass
+    def overridden(self):
+        return "not decorated again"
+
+
+class Watched(Talker):
+    initial_state = {"count": 0}
+
+    def on_state_changed(self, state, source):
+        who = "the agent" if source == "server" else source.id
+        self.broadcast(f"{who} made it {state['count']}")
+
+    @callable
+    def increment(self, by=1):
+        self.set_state({"count": self.state["count"] + by})
+        return self.state["count"]
+
+    @callable(name="incrementAndShout")
+    def increment_and_shout(self):
+        self.set_state({"count": self.state["count"] + 1})
+        self.broadcast("after setting it")
+
+    @callable(name="incrementAndWait")
+    async def increment_and_wait(self):
+        self.set_state({"count": self.state["count"] + 1})
+        await asyncio.sleep(0.02)
+        return self.state["count"]
+
+    @callable
+    async def vanish(self):
+        await self.destroy()
 
 
 class Nameless(Talker):

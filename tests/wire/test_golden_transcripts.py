@@ -96,7 +96,7 @@ class Peer:
 
 @pytest.fixture
 def world(runtime):
-    for name in ("Basic", "Plain", "Nameless", "Greeter", "Guarded", "Broken", "Web"):
+    for name in ("Basic", "Plain", "Nameless", "Greeter", "Guarded", "Broken", "Web", "Watched"):
         runtime.bind(getattr(recorded_agents, name))
     runtime.serve(recorded_agents.Default)
     runtime.expect_errors()

@@ -19,6 +19,7 @@ const worker :Workerd.Worker = (
     (className = "Guarded", uniqueKey = "guarded", enableSql = true),
     (className = "Broken", uniqueKey = "broken", enableSql = true),
     (className = "Web", uniqueKey = "web", enableSql = true),
+    (className = "Watched", uniqueKey = "watched", enableSql = true),
   ],
   durableObjectStorage = (localDisk = "disk"),
   bindings = [
@@ -29,5 +30,6 @@ const worker :Workerd.Worker = (
     (name = "Guarded", durableObjectNamespace = "Guarded"),
     (name = "Broken", durableObjectNamespace = "Broken"),
     (name = "Web", durableObjectNamespace = "Web"),
+    (name = "Watched", durableObjectNamespace = "Watched"),
   ],
 );

@@ -8,7 +8,7 @@ const fetch = (method, path, extra = {}) => ({ do: "fetch", method, path, ...ext
 const rpc = (id, method, args = [], extra = {}) => JSON.stringify({ type: "rpc", id, method, args, ...extra });
 const state = (value) => JSON.stringify({ type: "cf_agent_state", state: value });
 
-const call = (name, method, args) => ({ name, steps: [open("a", `/agents/basic/${name.replaceAll(" ", "-")}?_pk=a`), send("a", rpc("c1", method, args))] });
+const call = (name, method, args, agent = "basic") => ({ name, steps: [open("a", `/agents/${agent}/${name.replaceAll(" ", "-")}?_pk=a`), send("a", rpc("c1", method, args))] });
 
 export const scenarios = {
   connect: [
@@ -40,6 +40,8 @@ export const scenarios = {
     call("constructor", "constructor"),
     call("inherited method not exposed", "destroy"),
     call("too few arguments", "echo"),
+    call("inherited", "inherited"),
+    call("overridden and decorated by nobody", "overridden", [], "plain"),
     call("set_state before the reply", "increment", [5]),
     call("two states before the reply", "twice"),
     call("set_state refused by the validator", "reject"),
@@ -75,16 +77,19 @@ export const scenarios = {
     { name: "readonly switched at run time", steps: [open("a", "/agents/guarded/w7?_pk=a"), send("a", rpc("c1", "setReadonly", ["a", true])), send("a", state({ count: 5 })), send("a", rpc("c2", "setReadonly", ["a", false])), send("a", state({ count: 6 })), send("a", rpc("c3", "get"))] },
     { name: "protocol suppressed writer", steps: [open("a", "/agents/guarded/w8?_pk=a&quiet=1"), open("b", "/agents/guarded/w8?_pk=b"), send("a", state({ count: 5 })), send("b", rpc("c1", "increment"))] },
     { name: "frame without a state", steps: [open("a", "/agents/basic/w9?_pk=a"), send("a", '{"type":"cf_agent_state"}')] },
+    { name: "on_state_changed", steps: [open("a", "/agents/watched/w11?_pk=a"), open("b", "/agents/watched/w11?_pk=b"), send("a", state({ count: 5 })), send("b", rpc("c1", "increment")), send("b", rpc("c2", "incrementAndWait")), send("b", rpc("c3", "incrementAndShout"))] },
     { name: "write then call", steps: [open("a", "/agents/basic/w10?_pk=a"), open("b", "/agents/basic/w10?_pk=b"), send("a", state({ count: 40 }), rpc("c1", "increment", [2]))] },
   ],
   messages: [
     { name: "text is delivered to on_message", steps: [open("a", "/agents/basic/m1?_pk=a"), send("a", "hello"), send("a", ""), send("a", "{broken"), send("a", "null"), send("a", "[1,2]"), send("a", '"text"'), send("a", '{"type":"unknown"}'), send("a", '{"no":"type"}')] },
+    { name: "on_message raises", steps: [open("a", "/agents/basic/m4?_pk=a"), send("a", "explode"), send("a", "hello")] },
     { name: "binary", steps: [open("a", "/agents/basic/m2?_pk=a"), sendBytes("a", "00ff10"), sendBytes("a", "")] },
     { name: "binary that looks like a call", steps: [open("a", "/agents/basic/m3?_pk=a"), sendBytes("a", Buffer.from(rpc("c1", "add", [1, 2])).toString("hex"))] },
   ],
   close: [
     { name: "peer closes", steps: [open("a", "/agents/greeter/x1?_pk=a"), open("b", "/agents/greeter/x1?_pk=b"), close("a", 4000, "had enough")] },
     { name: "peer closes without a code", steps: [open("a", "/agents/greeter/x2?_pk=a"), open("b", "/agents/greeter/x2?_pk=b"), close("a")] },
+    { name: "agent is destroyed", steps: [open("a", "/agents/watched/x4?_pk=a"), open("b", "/agents/watched/x4?_pk=b"), send("a", rpc("c1", "increment")), send("a", rpc("c2", "vanish")), open("c", "/agents/watched/x4?_pk=c")] },
     { name: "agent closes", steps: [open("a", "/agents/greeter/x3?_pk=a"), send("a", rpc("c1", "dismiss", [4001, "closing time"]))] },
   ],
   hibernation: [

@@ -3,7 +3,11 @@
 import { Agent, callable, routeAgentRequest } from "agents";
 
 class Talker extends Agent {
+  inherited() { return "from the base class"; }
+  overridden() { return "from the base class"; }
+
   onMessage(connection, message) {
+    if (message === "explode") throw new Error("secret of the house");
     connection.send(typeof message === "string" ? `heard ${message}` : `heard ${message.byteLength} bytes`);
   }
 }
@@ -39,7 +43,20 @@ export class Basic extends Talker {
   neverEnds(stream) { stream.send("only"); }
 }
 
-export class Plain extends Talker {}
+export class Plain extends Talker {
+  overridden() { return "not decorated again"; }
+}
+
+export class Watched extends Talker {
+  initialState = { count: 0 };
+  onStateChanged(state, source) {
+    this.broadcast(`${source === "server" ? "the agent" : source.id} made it ${state.count}`);
+  }
+  increment(by = 1) { this.setState({ count: this.state.count + by }); return this.state.count; }
+  incrementAndShout() { this.setState({ count: this.state.count + 1 }); this.broadcast("after setting it"); }
+  async incrementAndWait() { this.setState({ count: this.state.count + 1 }); await new Promise((resolve) => setTimeout(resolve, 20)); return this.state.count; }
+  async vanish() { await this.destroy(); }
+}
 
 export class Nameless extends Talker {
   static options = { sendIdentityOnConnect: false };
@@ -84,6 +101,8 @@ export class Web extends Talker {
 }
 
 const exposed = [
+  [Talker, "inherited overridden", {}],
+  [Watched, "increment incrementAndShout incrementAndWait vanish", {}],
   [Basic, "add nothing null echo raises unserialisable increment twice reject after shout shoutToOthers", {}],
   [Basic, "countTo countWithResult countThenRaise softError neverEnds", { streaming: true }],
   [Greeter, "whoami tagged moveTo dismiss", {}],
