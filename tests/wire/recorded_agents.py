@@ -21,7 +21,7 @@ class Talker(Agent):
         return "from the base class"
 
     @callable
-    def overridden(self):
+    def overridden(self) -> str:
         return "from the base class"
 
     def on_message(self, connection, message):
@@ -125,7 +125,7 @@ class Basic(Talker):
 
 
 class Plain(Talker):
-    def overridden(self):
+    def overridden(self) -> str:
         return "not decorated again"
 
 
