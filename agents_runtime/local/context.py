@@ -33,7 +33,9 @@ class DurableObjectContext:
         """SQL, key-value storage and the alarm of this object."""
         if self._storage is None:
             life = self._life
-            self._storage = DurableObjectStorage(life.database, life.alarm, life.block_concurrency)
+            self._storage = DurableObjectStorage(
+                life.database, life.alarm, life.block_concurrency, life.output.committed
+            )
         return self._storage
 
     @property

@@ -208,7 +208,9 @@ class DurableObjectStorage(KeyValueOperations):
         return Finished(None)
 
     async def sync(self) -> None:
-        """Return when every write made so far is durable."""
+        """Return when every write made so far is durable; inside a transaction at once, since its end decides."""
+        if _inside.get() is self:
+            return
         if self._committed is not None:
             await self._committed()
         else:

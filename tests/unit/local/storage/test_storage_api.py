@@ -134,6 +134,17 @@ async def test_sync_commits_or_waits_for_the_host(storage, database, host):
     assert database.is_dirty
 
 
+async def test_sync_inside_a_transaction_waits_for_nothing(storage, database, host):
+    hosted = DurableObjectStorage(database, host, host.block_concurrency, host.committed)
+
+    async def work(txn):
+        await txn.put("a", 1)
+        await hosted.sync()
+
+    await hosted.transaction(work)
+    assert "committed" not in host.log
+
+
 async def test_delete_all_clears_the_alarm_of_the_host(storage, host):
     await storage.setAlarm(5)
     await storage.deleteAll()
