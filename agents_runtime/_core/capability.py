@@ -61,7 +61,7 @@ class Capability:
         """Release what lives outside the storage, which is deleted right after."""
 
 
-Part = TypeVar("Part", bound=Capability)
+Part = TypeVar("Part", bound=Capability, covariant=True)
 
 _FREE = Capability()
 

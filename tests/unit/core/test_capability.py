@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from agents_runtime._core.capability import DONE, Capability, Parts, capability, declared
@@ -49,7 +51,7 @@ class Heir(Owner):
         return Recorder("third")
 
 
-def parts_of(owner):
+def parts_of(owner) -> Any:
     return Parts(owner, declared(type(owner)))
 
 
@@ -81,7 +83,7 @@ def test_a_phase_has_only_those_that_take_part():
 
 
 def test_the_first_part_keeps_a_frame_type():
-    handlers = parts_of(Heir()).frames()
+    handlers: dict[str, Any] = parts_of(Heir()).frames()
     assert sorted(handlers) == ["first", "replaced", "shared"]
     assert handlers["shared"].__self__.name == "first"
 
