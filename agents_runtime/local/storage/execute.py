@@ -9,8 +9,11 @@ from agents_runtime.local.storage.binding import clean_text
 from agents_runtime.local.storage.database import Database, SqlParameter
 from agents_runtime.local.storage.guard import MAX_QUERY_BYTES
 from agents_runtime.local.storage.messages import platform_error
-from agents_runtime.local.storage.plan import Statement, plan_of
+from agents_runtime.local.storage.plan import Statement, make_plan, plan_of
 from agents_runtime.local.values import JsException
+
+_KEPT_LENGTH = 4_000
+"""Characters. Longer texts are mostly made for one use; keeping them would cost memory for nothing."""
 
 
 def run(database: Database, query: str, parameters: Sequence[SqlParameter]) -> tuple[sqlite3.Cursor, Statement]:
@@ -22,7 +25,7 @@ def run(database: Database, query: str, parameters: Sequence[SqlParameter]) -> t
     """
     if len(query) * 4 > MAX_QUERY_BYTES and len(query.encode("utf-8", "replace")) > MAX_QUERY_BYTES:
         raise JsException("Error", "statement too long: SQLITE_TOOBIG")
-    plan = plan_of(query)
+    plan = plan_of(query) if len(query) <= _KEPT_LENGTH else make_plan(query)
     for statement in plan.earlier:
         _step(database, statement, ()).close()
     return _step(database, plan.last, parameters), plan.last
@@ -42,11 +45,12 @@ def _step(database: Database, statement: Statement, parameters: Sequence[SqlPara
     guard = database.guard
     guard.is_trusted = False
     try:
-        return connection.execute(statement.text, parameters)
+        try:
+            return connection.execute(statement.text, parameters)
+        except UnicodeEncodeError:
+            cleaned = [clean_text(value) if isinstance(value, str) else value for value in parameters]
+            return connection.execute(clean_text(statement.text), cleaned)
     except sqlite3.Error as error:
         raise user_failure(database, error, statement.text) from error
-    except UnicodeEncodeError:
-        cleaned = [clean_text(value) if isinstance(value, str) else value for value in parameters]
-        return connection.execute(clean_text(statement.text), cleaned)
     finally:
         guard.is_trusted = True

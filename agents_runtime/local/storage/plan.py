@@ -1,6 +1,6 @@
 """Takes the text of `sql.exec` apart before SQLite sees it: statements, what each does, named parameters.
 
-Pure, and kept per text. Only what decides how a statement is run is looked at; SQLite judges the rest.
+Pure. Only what decides how a statement is run is looked at; SQLite judges the rest.
 """
 
 from __future__ import annotations
@@ -65,8 +65,7 @@ class Plan:
     last: Statement
 
 
-@lru_cache(maxsize=1024)
-def plan_of(query: str) -> Plan:
+def make_plan(query: str) -> Plan:
     """Take a text apart. Never fails: what cannot run becomes a statement with a refusal, in its place."""
     simple = _SIMPLE.match(query)
     if simple is not None and not _NUMBERED.search(query):
@@ -74,6 +73,10 @@ def plan_of(query: str) -> Plan:
     statements = [_examine(part) for part in _split(query)]
     earlier = tuple(_without_parameters(statement) for statement in statements[:-1])
     return Plan(earlier, statements[-1])
+
+
+plan_of = lru_cache(maxsize=1024)(make_plan)
+"""`make_plan`, kept per text."""
 
 
 def _statement(text: str, first_word: str) -> Statement:

@@ -42,6 +42,19 @@ def test_mistakes_have_the_platforms_texts(sql):
         sql.execute("SELECT ?", {"a": 1})
 
 
+def test_text_that_cannot_be_written_still_gets_the_platforms_errors(sql):
+    sql.execute("CREATE TABLE t (a UNIQUE)")
+    sql.execute("INSERT INTO t VALUES (?)", "\ud800")
+    with pytest.raises(JsException, match="UNIQUE constraint failed"):
+        sql.execute("INSERT INTO t VALUES (?)", "\ud800")
+    assert sql.execute("SELECT a FROM t WHERE a = '\ud800'") == [{"a": "\ufffd" * 3}]
+
+
+def test_a_long_text_runs_like_a_short_one(sql):
+    numbers = ",".join("1" for _ in range(4000))
+    assert sql.execute(f"SELECT 1 IN ({numbers}) AS found; SELECT 2 AS last") == [{"last": 2}]
+
+
 def test_a_transaction_is_all_or_nothing(sql):
     sql.execute("CREATE TABLE t (a)")
 
