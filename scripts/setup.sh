@@ -64,9 +64,9 @@ setup_python() {
     if [ -x .venv/bin/agents-runtime ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then return 0; fi
     say "installing Python packages into .venv (once) ..."
     .venv/bin/python -c 'import pip, sys; sys.exit(tuple(map(int, pip.__version__.split(".")[:2])) < (25, 1))' ||
-        limit 120 .venv/bin/python -m pip install -q --disable-pip-version-check 'pip>=25.1' ||
+        limit 120 .venv/bin/python -m pip install -qq --disable-pip-version-check 'pip>=25.1' ||
         die "pip could not be updated; is the package index reachable?"
-    limit 600 .venv/bin/python -m pip install -q --disable-pip-version-check -e '.[server]' "$@" ||
+    limit 600 .venv/bin/python -m pip install -qq --disable-pip-version-check -e '.[server]' "$@" ||
         die "pip could not install the packages of pyproject.toml (see above)"
     for stamp in $stamps; do printf '%s\n' "$want" >".venv/.made-for-$stamp"; done
 }
