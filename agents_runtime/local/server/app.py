@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
+from agents_runtime.errors import InternalError
 from agents_runtime.local.server.body import BodyTooLarge, ClientGone, Receive, RequestBody, Send
 from agents_runtime.local.server.handshake import Handshake
 from agents_runtime.local.server.limits import Limits
@@ -59,7 +60,7 @@ class Application:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Part of ASGI. Serves plain HTTP; WebSockets have their own protocol."""
         if scope["type"] != "http":
-            raise NotImplementedError(scope["type"])
+            raise InternalError(f"the server was started with ASGI's {scope['type']}, which has its own protocol")
         started = perf_counter()
         body: RequestBody | None = None
         try:
