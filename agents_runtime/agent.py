@@ -6,7 +6,7 @@ No feature is implemented here. A capability lives in a package of its own and n
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, cast
 
@@ -29,12 +29,12 @@ from agents_runtime._platform.base import (
     standalone,
 )
 from agents_runtime.connections.connection import Connection
-from agents_runtime.connections.handshake import ConnectionContext, Handshake, Refusal
+from agents_runtime.connections.handshake import ConnectionContext, Handshake, Refusal, names_agent
 from agents_runtime.connections.registry import ConnectionRegistry, Exclusion
 from agents_runtime.connections.traffic import Traffic, answer_close
 from agents_runtime.context import CURRENT, Entry, run_in
 from agents_runtime.definition import HIDDEN_FROM_CALL, Definition, define
-from agents_runtime.errors import PeerError, SqlError, UsageError
+from agents_runtime.errors import NotJson, PeerError, SqlError, UsageError
 from agents_runtime.routing.messages import is_upgrade
 from agents_runtime.rpc.calls import Calls
 from agents_runtime.state.store import UNSET, StateHooks, StateStore
@@ -150,7 +150,7 @@ class Agent(DurableObject, Generic[State]):
 
     @cached_property
     def _wakeups(self) -> Wakeups:
-        return Wakeups(self._platform.alarm, lambda: self._parts.phase("next_wake_ms"))
+        return Wakeups(self._platform.alarm, self._wake_times)
 
     @cached_property
     def _emit(self) -> Emitter:
@@ -285,7 +285,8 @@ class Agent(DurableObject, Generic[State]):
         The next event of its name finds a new agent. The event that asked for it is still answered if it returns next.
 
         Args:
-            after_s: destroy it after so many seconds instead; that is durable and cannot be taken back.
+            after_s: destroy it after so many seconds instead. That is durable and cannot be taken back. Until then
+                the agent serves its clients and does no scheduled work.
         """
         if after_s is None:
             await self._teardown.run()
@@ -430,7 +431,8 @@ class Agent(DurableObject, Generic[State]):
     async def alarm(self, info: Any = None) -> None:  # noqa: ANN401 - the platform's
         """Do what is due. Called by the platform; write `on_alarm` instead."""
         self._wakeups.fired()
-        if await self._teardown.run_if_due():
+        if self._teardown.is_pending:
+            await self._teardown.run_if_due()
             return
         now_ms = self._platform.clock.now_ms()
         try:
@@ -458,7 +460,11 @@ class Agent(DurableObject, Generic[State]):
             await self._lifecycle.ensure_started()
             return None
         if op == "call":
-            return plain(await self.call(given["method"], *given.get("args", ()), **given.get("kwargs", {})), "result")
+            result = await self.call(given["method"], *given.get("args", ()), **given.get("kwargs", {}))
+            try:
+                return plain(result)
+            except NotJson:
+                return result  # bytes, for example: the platform carries more than JSON, and says so if it does not
         if op == "state":
             await self._lifecycle.ensure_started()
             return self._state_store.json()
@@ -478,6 +484,10 @@ class Agent(DurableObject, Generic[State]):
             await self._report(error)
             raise
         self._wakeups.refresh()
+
+    def _wake_times(self) -> list[Callable[[], int | None]]:
+        """An agent that is to be destroyed wakes for nothing else."""
+        return [self._teardown.next_wake_ms] if self._teardown.is_pending else self._parts.phase("next_wake_ms")
 
     async def _connect(self, request: Any) -> Any:  # noqa: ANN401 - the platform's
         try:
@@ -506,7 +516,7 @@ class Agent(DurableObject, Generic[State]):
             yield from state if part is self._state_store else part.greeting()
 
     def _warn_about_identity(self, connection: Connection) -> None:
-        if self._definition.warns_about_identity and self.name not in (connection.uri or self.name):
+        if self._definition.warns_about_identity and not names_agent(connection.uri, self.name):
             self._definition.warns_about_identity = False
             logger.warning(
                 "%s tells clients its name %r, which their URL does not show: if that is meant, set "

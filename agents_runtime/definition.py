@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
@@ -20,6 +21,8 @@ from agents_runtime.state.codec import StateCodec
 if TYPE_CHECKING:
     from agents_runtime._core.options import AgentOptions
     from agents_runtime.rpc.decorate import Exposed
+
+logger = logging.getLogger("agents_runtime")
 
 VERB = "call it, and give your own method another name"
 RESERVED: Mapping[str, str] = {
@@ -149,6 +152,8 @@ def _state_hook(cls: type, base: type) -> str | None:
         raise DefinitionError(
             f"{cls.__name__} has both on_state_changed and {OLD_STATE_HOOK}: keep the first, the other is its old name"
         )
+    if OLD_STATE_HOOK in vars(cls):
+        logger.warning("%s.%s is the old name of on_state_changed: rename it", cls.__name__, OLD_STATE_HOOK)
     return "on_state_changed" if has_new else OLD_STATE_HOOK if has_old else None
 
 

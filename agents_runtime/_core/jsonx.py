@@ -47,8 +47,7 @@ def dumps(value: object, root: str = "value") -> str:
         if (".0" in text or "e+" in text) and _MAYBE_WHOLE.search(text):
             text = "".join(_encode(_with_whole_numbers(value), 0))
     except (TypeError, ValueError, RecursionError) as error:
-        _explain(value, root, ())
-        raise NotJson(root, f"cannot be written as JSON ({error})") from error
+        raise _reason(value, root, error) from error
     return text if text.isascii() else well_formed(text)
 
 
@@ -168,6 +167,17 @@ def _with_whole_numbers(value: object) -> object:
     if value is None or isinstance(value, str | int):
         return value
     return _with_whole_numbers(_substitute(value))
+
+
+def _reason(value: object, root: str, error: Exception) -> NotJson:
+    """What is wrong with a value that could not be written."""
+    try:
+        _explain(value, root, ())
+    except NotJson as found:
+        return found
+    except RecursionError:
+        return NotJson(root, "nests too deep")
+    return NotJson(root, f"cannot be written as JSON ({error})")
 
 
 def _explain(value: object, path: str, above: tuple[int, ...]) -> None:

@@ -40,6 +40,11 @@ class Teardown(Capability):
             self._is_known = True
         return self._due_ms
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether the agent is to be destroyed, now or later."""
+        return self.next_wake_ms() is not None
+
     def schedule(self, after_s: float) -> None:
         """Destroy the agent in so many seconds. Nothing takes that back; requests are served until then."""
         self._due_ms = self._clock.now_ms() + round(after_s * 1000)
@@ -47,13 +52,13 @@ class Teardown(Capability):
         self._kv.put(PENDING_KEY, self._due_ms)
         self._wakeups().refresh()
 
-    async def run_if_due(self) -> bool:
-        """Destroy the agent if that is due. True: it is gone."""
+    async def run_if_due(self) -> None:
+        """Destroy the agent if that is due, or see to it that the alarm goes off when it is."""
         due_ms = self.next_wake_ms()
-        if due_ms is None or due_ms > self._clock.now_ms():
-            return False
-        await self.run()
-        return True
+        if due_ms is not None and due_ms <= self._clock.now_ms():
+            await self.run()
+        else:
+            self._wakeups().refresh()
 
     async def run(self) -> None:
         """Destroy the agent now."""

@@ -160,6 +160,15 @@ class Handshake:
             CURRENT.set(previous)
 
 
+def names_agent(uri: str | None, name: str) -> bool:
+    """Whether whoever knows the URL knows the agent's name."""
+    if uri is None or name in uri:
+        return True
+    from urllib.parse import unquote
+
+    return name in unquote(uri)
+
+
 def parse_query(url: str) -> dict[str, str]:
     """The parameters of a URL's query, the first of each name."""
     _, mark, query = url.partition("#")[0].partition("?")

@@ -208,6 +208,19 @@ async def test_an_agent_needs_a_name(runtime):
     assert (await stub.fetch("http://localhost/")).status == 500
 
 
+async def test_a_handle_carries_what_json_does_not(runtime):
+    class Files(Agent):
+        def content(self):
+            return b"bytes"
+
+        def pair(self):
+            return (1, 2.0)
+
+    files = runtime.get(Files, "a")
+    assert bytes(await files.content()) == b"bytes"
+    assert await files.pair() == [1, 2]
+
+
 async def test_an_unknown_internal_operation_is_refused(runtime):
     runtime.bind(Diary)
     await runtime.settle()
@@ -302,6 +315,22 @@ async def test_an_agent_destroyed_later_serves_until_then(runtime):
     await runtime.advance(seconds=2)
     assert await client.wait_closed() == (1001, "Durable Object destroyed")
     assert await mortal.state == {"lives": 9}
+
+
+async def test_an_agent_that_is_to_be_destroyed_does_no_other_work_by_alarm(runtime):
+    class Condemned(Clock):
+        @callable
+        async def condemn(self):
+            await self.destroy(after_s=60)
+
+    condemned = runtime.get(Condemned, "a")
+    await condemned.condemn()
+    await condemned.ring_in(10)
+    await runtime.advance(seconds=30)
+    assert "alarm" not in await condemned.read()
+    await runtime.advance(seconds=40)
+    await runtime.settle()
+    assert await condemned.read() == ["start None"]
 
 
 async def test_a_destroy_that_is_due_survives_a_restart(runtime):

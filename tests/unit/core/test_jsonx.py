@@ -115,6 +115,14 @@ def test_what_json_cannot_carry_is_named_with_its_path(value, path, problem):
     assert str(refused.value).startswith(f"{path} ")
 
 
+def test_what_nests_too_deep_is_refused():
+    value: Any = []
+    for _ in range(100_000):
+        value = [value]
+    with pytest.raises(NotJson, match=r"^state nests too deep$"):
+        jsonx.dumps(value, "state")
+
+
 def test_a_model_that_fails_is_an_error_of_its_path():
     class Angry(BaseModel):
         def model_dump(self, **options):
