@@ -6,7 +6,8 @@
     |- UsageError              the call is wrong: change the calling code
     |  |- NotJson              .path, .problem
     |  |- StateTooLarge        .size_bytes, .limit_bytes
-    |  `- NotNamed             the agent was addressed by an id without a name
+    |  |- NotNamed             the agent was addressed by an id without a name
+    |  `- more in tasks/errors.py and fibers/models.py
     |- PeerError               the client or remote caller is wrong: nothing to change here
     |  |- ReadonlyConnection
     |  |- RpcError             raised by your callables: its text is always sent
@@ -17,7 +18,9 @@
     |  |- DatabaseUnavailable  .file: the machine refuses it
     |  `- DiskFull             .file: free some space
     |- RemoteError             the other object, server or worker failed
-    `- RetryableError          try again (.retry_after_ms)
+    |- RetryableError          try again (.retry_after_ms)
+    |- NonRetryableError       raised by your steps: do not try again
+    `- DurabilityError         durable work ended otherwise than hoped: tasks/errors.py, approvals/errors.py
     Evicted(BaseException)     this object's memory is being dropped; `except Exception` must not swallow it
     InternalError(Exception)   a bug of this library; please report it
 
@@ -229,6 +232,18 @@ class RetryableError(AgentError):
     def __init__(self, message: str, retry_after_ms: int | None = None) -> None:
         self.retry_after_ms = retry_after_ms
         super().__init__(message)
+
+
+class NonRetryableError(AgentError):
+    """Raise it in a task's step when trying again cannot help: the step fails at once."""
+
+    code = "non_retryable"
+
+
+class DurabilityError(AgentError):
+    """Raised when durable work ended in another way than its caller hoped."""
+
+    code = "durability_error"
 
 
 class SocketClosed(PeerError):
