@@ -291,6 +291,7 @@ async def test_the_agent_closes_a_connection(runtime):
             connection.close(4403, "members only")
             with pytest.raises(SocketClosed):
                 connection.send("too late")
+            assert self.get_connections() == []
 
     client = await runtime.connect(Bouncer, "a")
     assert await client.wait_closed() == (4403, "members only")
@@ -329,7 +330,9 @@ class Shy(Agent):
     [{"at": "tags"}, {"at": "readonly"}, {"at": "connect"}, {"many": "1"}],
     ids=lambda query: "-".join(f"{key}-{value}" for key, value in query.items()),
 )
-async def test_a_client_that_is_turned_away_sees_only_the_close_and_leaves_no_trace(runtime, query):
+@pytest.mark.parametrize("evicts", [True, False])
+async def test_a_client_that_is_turned_away_sees_only_the_close_and_leaves_no_trace(runtime_factory, query, evicts):
+    runtime = runtime_factory(evict_before_every_event=evicts)
     client = await runtime.connect(Shy, "a", query=query)
     assert await client.wait_closed() == (1011, "Uncaught exception during session setup")
     assert client.frames == []
