@@ -124,7 +124,9 @@ class Calls(Capability):
     def _fail(self, peer: Peer, call_id: str, method: str, error: Exception) -> None:
         text = public_text(error, is_redacted=self._options.redact_errors)
         if isinstance(error, AgentError):
-            logger.warning("a call of %s failed: %s", method, error)
+            # What a client got wrong is its own business; it must not be able to fill the log.
+            level = logging.INFO if isinstance(error, PeerError) else logging.WARNING
+            logger.log(level, "a call of %s failed: %s", method, error)
         else:
             name = type(self._target).__name__
             logger.error("the callable %s of %s failed", method, name, exc_info=error, extra={"is_answered": True})
