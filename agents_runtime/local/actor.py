@@ -6,8 +6,8 @@ An `Actor` exists while its object is in memory or has open WebSockets. Its `Lif
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from agents_runtime.local.alarms import ALARM_KEY, AlarmInfo, AlarmSlot, retry_delay_ms
 from agents_runtime.local.context import DurableObjectContext
@@ -133,7 +133,7 @@ class Actor:
 
         async def invoke(instance: Any) -> T:
             result = work(instance)
-            return await result if inspect.isawaitable(result) else result
+            return cast("T", await result if inspect.isawaitable(result) else result)
 
         return await self.wake().run(invoke)
 
@@ -262,7 +262,7 @@ def _handler(instance: Any, name: str) -> Callable[..., Awaitable[Any]]:
     return method
 
 
-async def _gated(life: Life, body: Any) -> Any:
+async def _gated(life: Life, body: Any) -> AsyncIterator[Any]:
     """A streamed body, each chunk held back until the writes before it are committed."""
     life.open_streams += 1
     try:

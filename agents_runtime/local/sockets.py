@@ -106,7 +106,7 @@ class ServerEnd:
 
     def __init__(self, client: ClientEnd) -> None:
         self.client = client
-        client._server = self
+        client._server = self  # pyright: ignore[reportPrivateUsage] - the two ends are one pair
         self.key = next(_keys)
         self.owner: SocketOwner | None = None
         self.tags: tuple[str, ...] = ()

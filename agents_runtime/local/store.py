@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -51,7 +51,7 @@ class DiskStore:
 
     def __init__(self, folder: Path, durability: Durability, faults: Faults | None = None) -> None:
         self._folder = folder
-        self._durability = durability
+        self._durability: Durability = durability
         self._faults = faults
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ class DiskStore:
         self._session.end()
 
     @contextmanager
-    def _looking_at(self, address: Address) -> Iterator[Database]:
+    def _looking_at(self, address: Address) -> Generator[Database]:
         database = self.open(address, _nothing)
         try:
             yield database

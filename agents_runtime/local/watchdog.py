@@ -61,7 +61,7 @@ class Watchdog:
             blocked_s = time.monotonic() - self._beat_s
             if blocked_s > self._limit_s + self._interval_s and not self._is_warned:
                 self._is_warned = True
-                self._warn(sys._current_frames().get(self._thread_id))
+                self._warn(sys._current_frames().get(self._thread_id))  # pyright: ignore[reportPrivateUsage] - public in all but name
 
     def _warn(self, frame: FrameType | None) -> None:
         if frame is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 from dataclasses import replace
 
 import pytest
@@ -26,6 +27,7 @@ class LiveServer:
         self.server = server
         self.port = port
         self.writers = []
+        self.app: Application | None = None
 
     async def raw(self, *parts, wait_s=5.0, half_close=False):
         """Send bytes as they are; everything that comes back until the server closes."""
@@ -62,7 +64,13 @@ class LiveServer:
 
 
 @pytest.fixture
-async def serve():
+def http_protocol():
+    """None: the protocol a server chooses by itself."""
+    return None
+
+
+@pytest.fixture
+async def serve(http_protocol):
     """`await serve(function, **limits)` starts a server; all are stopped after the test."""
     running = []
 
@@ -71,7 +79,8 @@ async def serve():
         app = Application(limits, access)
         app.serve(FunctionSite(answer))
         bound = listen("127.0.0.1", 0)
-        server = Server(app, limits, bound, finish_s=1.0)
+        http = http_protocol and functools.partial(http_protocol, limits)
+        server = Server(app, limits, bound, finish_s=1.0, http=http)
         ready = asyncio.Event()
 
         async def nothing():

@@ -78,7 +78,7 @@ class Command:
         self.port = 0
 
     def _read(self):
-        for line in self._process.stdout:
+        for line in self._process.stdout or ():
             with self._news:
                 self._lines.append(line.rstrip("\n"))
                 self._news.notify_all()

@@ -526,7 +526,7 @@ async def test_a_turn_is_one_write_and_a_broadcast_is_encoded_once(serve, monkey
             end.client.deliver(text)
             end.client.deliver("other")
             frames.append(end.client._peer._out[0])
-        end.client.deliver(text)
+        thing.ends[-1].client.deliver(text)
         assert frames[0] == frames[1] == encode_frame(text)
         assert len(pool._waiting) == 2
         for ws in (one, two):

@@ -67,10 +67,11 @@ def _taken_in_object(body: object, owner: str) -> tuple[Raw, str | None]:
         return plain.encoded()
     if isinstance(plain, Blob) and plain is not body:
         return plain.data, plain.content_type or None
+    kind = type(body).__name__
     hint = "; pass `await blob.bytes()`" if isinstance(body, Blob) else ""
     if isinstance(body, AsyncIterable):
         hint = "; pass it to `agents_runtime.stream_response`, which works on Workers too"
-    raise TypeError(f"Unsupported type in {owner}: {type(body).__name__}{hint}")
+    raise TypeError(f"Unsupported type in {owner}: {kind}{hint}")
 
 
 class Content:

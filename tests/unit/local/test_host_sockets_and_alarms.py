@@ -90,11 +90,18 @@ class Browser:
         self.closed = (code, reason)
 
 
+class WatchedHost(Host):
+    """Keeps what nobody else would see."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.errors: list[tuple[str, str]] = []
+
+
 @pytest.fixture
 async def host():
-    host = Host(HostOptions(), clock=VirtualClock(), entropy=SeededEntropy(1))
+    host = WatchedHost(HostOptions(), clock=VirtualClock(), entropy=SeededEntropy(1))
     host.bind(Room)
-    host.errors = []
     host.on_error = lambda actor, event, error: host.errors.append((event, str(error)))
     await host.start()
     yield host
@@ -185,6 +192,8 @@ async def test_a_broadcast_hands_the_same_text_to_every_socket(host):
 
 async def test_no_frame_leaves_before_the_commit_and_none_if_it_fails():
     class FullDisk:
+        full = False
+
         def before_write(self):
             pass
 
@@ -196,7 +205,6 @@ async def test_no_frame_leaves_before_the_commit_and_none_if_it_fails():
             pass
 
     faults = FullDisk()
-    faults.full = False
     host = Host(clock=VirtualClock(), faults=faults)
     host.bind(Room)
     host.on_error = lambda actor, event, error: None

@@ -217,7 +217,7 @@ async def test_a_stream_of_something_else_is_refused():
         yield 5
 
     with pytest.raises(TypeError, match="int"):
-        await Response(ReadableStream(numbers())).text()
+        await Response(ReadableStream(numbers())).text()  # pyright: ignore[reportArgumentType] - wrong on purpose
 
 
 async def test_a_form_goes_out_as_multipart():
