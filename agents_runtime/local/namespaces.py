@@ -156,7 +156,7 @@ def remote_method_of(actor: Actor, instance: Any, name: str) -> Callable[..., An
     """The method a stub may call: a plain function of the class, public or not."""
     if name in RESERVED_METHODS:
         raise JsException("TypeError", f"'{name}' is a reserved method and cannot be called over RPC.")
-    cls: type = type(instance)
+    cls: type[Any] = type(instance)
     function: object = getattr(cls, name, None)
     if function is None or not callable(function) or isinstance(function, type):
         raise JsException("TypeError", f'The RPC receiver does not implement the method "{name}".')
