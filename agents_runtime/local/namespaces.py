@@ -143,9 +143,10 @@ class LocalStub:
         if name.startswith("__"):
             raise AttributeError(name)
 
-        async def remote_method(*args: Any) -> Any:
+        async def remote_method(*args: Any, **options: Any) -> Any:
             actor = self._host.actor(self.id)
-            sent = [clone(argument) for argument in args]
+            # JavaScript has no keyword arguments: they arrive as one more argument, a dict.
+            sent = [clone(argument) for argument in ((*args, options) if options else args)]
             return await actor.call(name, sent)
 
         remote_method.__name__ = name
@@ -156,7 +157,7 @@ def remote_method_of(actor: Actor, instance: Any, name: str) -> Callable[..., An
     """The method a stub may call: a plain function of the class, public or not."""
     if name in RESERVED_METHODS:
         raise JsException("TypeError", f"'{name}' is a reserved method and cannot be called over RPC.")
-    cls: type[Any] = type(instance)
+    cls: type[Any] = instance.__class__
     function: object = getattr(cls, name, None)
     if function is None or not callable(function) or isinstance(function, type):
         raise JsException("TypeError", f'The RPC receiver does not implement the method "{name}".')
