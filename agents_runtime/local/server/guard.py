@@ -10,6 +10,8 @@ from typing import Any
 
 from agents_runtime.local.server.limits import Limits
 
+TOO_LARGE = b"The request head is too large.\n"
+
 
 class Guard(asyncio.Protocol):
     """Mixed into a uvicorn protocol: watches the clock for one connection."""

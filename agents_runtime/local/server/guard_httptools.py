@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from agents_runtime.local.server.guard import Guard
+from agents_runtime.local.server.guard import TOO_LARGE, Guard
 
 if TYPE_CHECKING:
     from agents_runtime.local.server.limits import Limits
 
-_TEXT = b"The request head is too large.\n"
-_TOO_LARGE = (
+_REFUSAL = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
-    b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(_TEXT), _TEXT)
+    b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(TOO_LARGE), TOO_LARGE)
 )
 
 
@@ -56,7 +55,7 @@ class GuardedHttpTools(Guard, HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         if self._is_too_large:
-            self.transport.write(_TOO_LARGE)
+            self.transport.write(_REFUSAL)
             self.transport.close()
         else:
             super().send_400_response(msg)

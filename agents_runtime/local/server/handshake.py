@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from websockets.utils import accept_key
-
 from agents_runtime.errors import PeerError
 
 Fields = list[tuple[str, str]]
+
+_ACCEPT_SALT = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""The constant of RFC 6455, section 1.3."""
 
 _CONNECTION_FIELDS = frozenset(
     {
@@ -84,7 +86,8 @@ def accept(handshake: Handshake) -> str:
         is_valid = False
     if not is_valid:
         raise BadHandshake(400, "The header Sec-WebSocket-Key is missing or malformed.")
-    return accept_key(key)
+    digest = hashlib.sha1(f"{key}{_ACCEPT_SALT}".encode(), usedforsecurity=False).digest()
+    return base64.b64encode(digest).decode()
 
 
 def accepted_head(

@@ -66,7 +66,7 @@ class DataLock:
         Raises:
             StartError: another server has it, or it cannot be written to.
         """
-        path = self._folder / "lock"
+        path = self._folder / ".lock"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             file = path.open("a+", encoding="ascii")

@@ -65,7 +65,7 @@ class _Head:
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
         self.fields: list[tuple[str, str]] = []
         self.hosts: list[str] = []
-        self.length = 0
+        self.length: int | None = None
         self.is_chunked = False
         for raw_name, raw_value in raw:
             value = raw_value.decode("latin-1")
@@ -101,11 +101,14 @@ async def read_request(
     if query := scope["query_string"]:
         target = f"{target}?{query.decode('latin-1')}"
     url = url_of(scope["scheme"], host, target)
-    if not head.length and not head.is_chunked:
+    if head.is_chunked and head.length is not None:
+        raise BadRequest(400, "A request has either a Content-Length or a Transfer-Encoding.")
+    length = head.length or 0
+    if not length and not head.is_chunked:
         return Request.from_server(method, url, head.fields), None
-    if head.length > limit_bytes:
+    if length > limit_bytes:
         raise BadRequest(413, str(BodyTooLarge(limit_bytes)))
     body = RequestBody(receive, limit_bytes)
-    if head.length <= WHOLE_BYTES and not head.is_chunked:
+    if length <= WHOLE_BYTES and not head.is_chunked:
         return Request.from_server(method, url, head.fields, await body.read_whole()), None
     return Request.from_server(method, url, head.fields, body), body

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import logging
 import os
 import signal
@@ -17,13 +16,15 @@ import uvicorn
 
 from agents_runtime.local.server.guard import Guard, guarded_http_protocol
 from agents_runtime.local.server.pool import KEEP_ALIVE_SLICES, SocketPool
-from agents_runtime.local.server.websocket import SocketProtocol
 
 if TYPE_CHECKING:
     import socket
 
+    from uvicorn.server import ServerState
+
     from agents_runtime.local.server.app import Application
     from agents_runtime.local.server.limits import Limits
+    from agents_runtime.local.server.websocket import SocketProtocol
 
 TICK_S = 0.5
 """How often the connections are looked after, and the `date` header is renewed."""
@@ -31,6 +32,7 @@ TICK_S = 0.5
 CLOSE_S = 2.0
 """What WebSocket clients are given to answer the close frame at the end."""
 
+PRELOAD_AFTER_S = 0.5
 FORCED_EXIT = 1
 
 
@@ -42,9 +44,17 @@ class Server(uvicorn.Server):
         limits: what one client may ask.
         bound: the socket to listen on.
         finish_s: what requests in progress are given at the end.
+        http: uvicorn's protocol for HTTP; by default the fastest one that is installed.
     """
 
-    def __init__(self, app: Application, limits: Limits, bound: socket.socket, finish_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        app: Application,
+        limits: Limits,
+        bound: socket.socket,
+        finish_s: float = 10.0,
+        http: Callable[..., asyncio.Protocol] | None = None,
+    ) -> None:
         self._limits = limits
         self._bound = bound
         self._finish_s = finish_s
@@ -55,8 +65,8 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 cast("Any", app),
-                http=cast("type[asyncio.Protocol]", guarded_http_protocol(limits)),
-                ws=cast("type[asyncio.Protocol]", functools.partial(SocketProtocol, self.pool)),
+                http=cast("type[asyncio.Protocol]", http or guarded_http_protocol(limits)),
+                ws=cast("type[asyncio.Protocol]", self._make_socket),
                 interface="asgi3",
                 lifespan="off",
                 log_config=None,
@@ -102,12 +112,16 @@ class Server(uvicorn.Server):
             exit_at_once()
         self.stop()
 
+    def _make_socket(self, server_state: ServerState, **_: object) -> asyncio.Protocol:
+        return _socket_protocol()(self.pool, server_state)
+
     # What uvicorn calls
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
             self._on_ready()
+            asyncio.get_running_loop().call_later(PRELOAD_AFTER_S, _socket_protocol)
 
     async def main_loop(self) -> None:
         while not await self.on_tick(0):
@@ -142,6 +156,13 @@ class Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
         yield  # uvicorn would raise the signal again at the end; ours are taken for good in `run_until_stopped`
+
+
+def _socket_protocol() -> type[SocketProtocol]:
+    """The protocol of WebSockets. Loaded late, so that the first answer over HTTP need not wait for it."""
+    from agents_runtime.local.server.websocket import SocketProtocol
+
+    return SocketProtocol
 
 
 def exit_at_once() -> None:

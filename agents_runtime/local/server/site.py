@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from agents_runtime.errors import Evicted
 from agents_runtime.local.shim.response import Response
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class ProjectSite:
                 if found is not None:
                     return found
             return await self._host.fetch(request)
-        except Exception as error:
+        except (Exception, Evicted) as error:  # an object that is reset fails its callers with a BaseException
             logger.error("%s %s failed", request.method.value, _path_of(request.url), exc_info=error)
             if self._is_dev:
                 from agents_runtime.local.server.error_page import failure_response

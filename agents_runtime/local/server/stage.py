@@ -71,6 +71,9 @@ class Stage:
         except ConfigError as exc:
             self.show(exc)
             return None
+        except Exception as exc:
+            self.show(ConfigError(self._options.data, None, f"the new version did not start: {exc}"))
+            raise
         return perf_counter() - started
 
     def show(self, error: ConfigError) -> None:

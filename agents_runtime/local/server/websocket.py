@@ -55,7 +55,7 @@ HIGH_WATER_BYTES, LOW_WATER_BYTES = 4 * MIB, MIB
 class SocketProtocol(asyncio.Protocol):
     """Serves one WebSocket, from the upgrade request to the end of the connection."""
 
-    def __init__(self, pool: SocketPool, *, server_state: ServerState, **_: object) -> None:
+    def __init__(self, pool: SocketPool, server_state: ServerState) -> None:
         self._pool = pool
         self._limits = pool.limits
         self._server_state = server_state
