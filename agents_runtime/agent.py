@@ -32,7 +32,7 @@ from agents_runtime.connections.connection import Connection
 from agents_runtime.connections.handshake import ConnectionContext, Handshake, Refusal, names_agent
 from agents_runtime.connections.registry import ConnectionRegistry, Exclusion
 from agents_runtime.connections.traffic import Traffic, answer_close
-from agents_runtime.context import CURRENT, Entry, run_in
+from agents_runtime.context import CURRENT, Entry, call_in, is_awaitable, run_in
 from agents_runtime.definition import HIDDEN_FROM_CALL, Definition, define
 from agents_runtime.errors import NotJson, PeerError, SqlError, UsageError
 from agents_runtime.routing.messages import is_upgrade
@@ -192,8 +192,8 @@ class Agent(DurableObject, Generic[State]):
     def set_state(self, state: State) -> Done:
         """Replace the state, store it, and send it to every connected client. Acts at once; awaiting is optional.
 
-        Stored before it is sent, and both before the caller of the running method is answered. `on_state_changed` runs
-        afterwards, in the background.
+        Stored before it is sent, and both before the caller of the running method is answered. `on_state_changed` is
+        called after that; what it awaits goes on in the background.
 
         Raises:
             ReadonlyConnection: the code runs for a connection that may not change the state.
@@ -530,17 +530,20 @@ class Agent(DurableObject, Generic[State]):
             let_go(connection)
 
     def _tell_state_changed(self, state: Any, source: StateSource) -> None:  # noqa: ANN401 - the user's state
-        scope = CURRENT.get()
-        self._platform.spawn(self._run_state_hook(scope if scope.agent is self else self._scope, state, source))
-
-    async def _run_state_hook(self, scope: CurrentAgent, state: Any, source: StateSource) -> None:  # noqa: ANN401 - as above
+        """Call the hook at once, as JavaScript does; what it awaits goes on in the background."""
+        scope = CURRENT.get() if CURRENT.get().agent is self else self._scope
         try:
-            await self._lifecycle.ensure_started()
-        except Exception:
-            return  # reported by the start itself
-        try:
-            await run_in(scope, getattr(self, self._definition.state_hook or ""), state, source)
+            work = call_in(scope, getattr(self, self._definition.state_hook or ""), state, source)
         except Exception as error:  # the state stays
+            self._platform.spawn(self._report(error))
+            return
+        if is_awaitable(work):
+            self._platform.spawn(self._finish(scope, work))
+
+    async def _finish(self, scope: CurrentAgent, work: Awaitable[object]) -> None:
+        try:
+            await run_in(scope, lambda: work)
+        except Exception as error:  # as above
             await self._report(error)
 
     async def _report(self, error: Exception, connection: Connection | None = None) -> None:

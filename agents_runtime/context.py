@@ -39,6 +39,16 @@ def is_awaitable(value: object) -> bool:
     return type(value) is CoroutineType or hasattr(value, "__await__")
 
 
+def call_in(scope: CurrentAgent, function: Function, *args: object) -> Any:  # noqa: ANN401 - what `function` gives
+    """Call a hook as the agent of `scope`, and return what it returns, awaitable or not."""
+    previous = CURRENT.get()
+    CURRENT.set(scope)
+    try:
+        return function(*args)
+    finally:
+        CURRENT.set(previous)
+
+
 async def run_in(scope: CurrentAgent, function: Function, *args: object, **kwargs: object) -> Any:  # noqa: ANN401 - what `function` gives
     """Call a hook, sync or async, as the agent of `scope`."""
     previous = CURRENT.get()

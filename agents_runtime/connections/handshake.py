@@ -124,8 +124,8 @@ class Handshake:
         connection.attach(socket)
         connection.hold()
         try:
-            self._admit(connection, context, scope)
             self._registry.add(connection, socket.key)
+            self._admit(connection, context, scope)
             self._emit("connect", {"connectionId": connection.id})
             await run_in(scope, self._hooks.on_connect, connection, context)
         except Exception as error:  # whatever a hook raises ends this connection, and only this one
@@ -150,12 +150,14 @@ class Handshake:
         CURRENT.set(scope)
         try:
             connection.is_readonly = bool(self._hooks.should_connection_be_readonly(connection, context))
-            connection.sends_protocol = bool(self._hooks.should_send_protocol_messages(connection, context))
-            if connection.is_readonly or not connection.sends_protocol:
+            sends_protocol = bool(self._hooks.should_send_protocol_messages(connection, context))
+            connection.sends_protocol = False  # or a state set for the first time by the greeting would come twice
+            greeting = tuple(self._greeting(connection)) if sends_protocol else ()
+            connection.sends_protocol = sends_protocol
+            if connection.is_readonly or not sends_protocol:
                 connection.save_flags()
-            if connection.sends_protocol:
-                for frame in self._greeting(connection):
-                    connection.send_text(frame)
+            for frame in greeting:
+                connection.send_text(frame)
         finally:
             CURRENT.set(previous)
 
