@@ -3,10 +3,12 @@
 JavaScript values become Python values here and nowhere above. Importing this touches no entropy and no clock.
 """
 
-from agents_runtime._platform.workers import http
+from agents_runtime._platform.workers import http, logs
 from agents_runtime._platform.workers.bindings import namespaces_of
 from agents_runtime._platform.workers.http import closed_upgrade, header_of, headers_starting
 from agents_runtime._platform.workers.platform import WorkersPlatform, platform_of, standalone, timing_of
+
+logs.install()
 
 __all__ = [
     "WorkersPlatform",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from js import Object
+import js
 
 
 def namespaces_of(env: Any) -> Mapping[str, Any]:
@@ -14,7 +14,7 @@ def namespaces_of(env: Any) -> Mapping[str, Any]:
     The SDK's wrapper lists only what was touched, so the names come from the object behind it.
     """
     raw = getattr(env, "_env", env)
-    return {name: getattr(env, name) for name in Object.keys(raw) if _is_namespace(getattr(raw, name))}
+    return {name: getattr(env, name) for name in js.Object.keys(raw) if _is_namespace(getattr(raw, name))}
 
 
 def _is_namespace(binding: Any) -> bool:

@@ -7,10 +7,7 @@ import logging
 from collections.abc import AsyncIterable, Mapping, Sequence
 from typing import Any
 
-from js import Headers as JsHeaders
-from js import Request as JsRequest
-from js import Response as JsResponse
-from js import TransformStream, WebSocketPair
+import js
 from pyodide.ffi import JsException, create_proxy, to_js
 from workers import Request, Response, wait_until
 from workers import env as _env
@@ -25,7 +22,7 @@ def current_environment() -> Any:
 
 def stream_response(chunks: AsyncIterable[str | bytes], status: int, headers: Mapping[str, str]) -> Response:
     """A response whose body is produced while it is sent."""
-    pipe = TransformStream.new()
+    pipe = js.TransformStream.new()
     wait_until(create_proxy(asyncio.get_running_loop().create_task(_pump(chunks, pipe.writable.getWriter()))))
     return Response(pipe.readable, status=status, headers=dict(headers))
 
@@ -49,7 +46,7 @@ async def _pump(chunks: AsyncIterable[str | bytes], writer: Any) -> None:
 
 def with_headers(response: Response, headers: Mapping[str, str]) -> Response:
     """`response` with these headers set; the body is passed on unread."""
-    copy = JsResponse.new(response.js_object.body, response.js_object)
+    copy = js.Response.new(response.js_object.body, response.js_object)
     for name, value in headers.items():
         copy.headers.set(name, value)
     return Response(copy)
@@ -57,10 +54,10 @@ def with_headers(response: Response, headers: Mapping[str, str]) -> Response:
 
 def without_headers(request: Request, names: Sequence[str]) -> Request:
     """`request` without these headers; the body is passed on unread."""
-    headers = JsHeaders.new(request.js_object.headers)
+    headers = js.Headers.new(request.js_object.headers)
     for name in names:
         headers.delete(name)
-    return Request(JsRequest.new(request.js_object, headers=headers))
+    return Request(js.Request.new(request.js_object, headers=headers))
 
 
 def header_of(request: Any, name: str) -> str | None:
@@ -76,7 +73,7 @@ def headers_starting(request: Any, prefixes: tuple[str, ...]) -> list[str]:
 
 def closed_upgrade(code: int, reason: str) -> Response:
     """A response (101) that accepts a WebSocket and closes it at once."""
-    client, server = WebSocketPair.new().object_values()
+    client, server = js.WebSocketPair.new().object_values()
     server.accept()
     server.close(code, reason)
     return Response(None, status=101, web_socket=client)

@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import cached_property
 from typing import Any, NoReturn, TypeVar
 
+import js
 from pyodide.ffi import create_once_callable, create_proxy
-from workers.entrypoints import DurableObjectAbort
 
 from agents_runtime._platform.workers.bindings import namespaces_of
 from agents_runtime._platform.workers.sockets import WorkersSockets
 from agents_runtime._platform.workers.storage import WorkersAlarm, WorkersKeyValue, WorkersSqlStore
-from agents_runtime.errors import UsageError
+from agents_runtime.errors import Evicted, UsageError
 
 T = TypeVar("T")
 
@@ -79,7 +79,7 @@ class WorkersPlatform:
 
     @cached_property
     def alarm(self) -> WorkersAlarm:
-        return WorkersAlarm(self._raw.storage)
+        return WorkersAlarm(self._raw.storage, self.clock)
 
     @cached_property
     def sockets(self) -> WorkersSockets:
@@ -90,7 +90,9 @@ class WorkersPlatform:
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.get_running_loop().create_task(_logged(work))
-        self._raw.waitUntil(create_proxy(task))
+        handle = create_proxy(task)
+        task.add_done_callback(lambda _: handle.destroy())
+        self._raw.waitUntil(handle)
 
     async def block_concurrency(self, work: Callable[[], Awaitable[T]]) -> T:
         result: T = await self._raw.blockConcurrencyWhile(work)
@@ -100,18 +102,18 @@ class WorkersPlatform:
         await self._raw.storage.sync()
 
     async def delete_all(self) -> None:
-        await self._raw.storage.deleteAlarm()
-        await self._raw.storage.deleteAll()
+        storage = self._raw.storage
+        self.alarm.forget()
+        storage.deleteAlarm()
+        await storage.deleteAll()
 
     def abort(self, reason: str, *, retry_alarm: bool = True) -> NoReturn:
-        if retry_alarm:
-            self._ctx.abort(reason)
-        import js
-
+        # The platform unwinds the stack at once, in the middle of the event loop, which breaks the whole isolate.
+        # So Python ends first, by an exception that nothing catches, and the abort follows in a microtask.
         raw = self._raw
-        options = js.Object.fromEntries([["retryAlarm", False]])
+        options = js.Object.fromEntries([["retryAlarm", retry_alarm]])
         js.queueMicrotask(create_once_callable(lambda: raw.abort(reason, options)))
-        raise DurableObjectAbort(reason)
+        raise Evicted(reason)
 
 
 async def _logged(work: Coroutine[Any, Any, Any]) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from js import WebSocketPair, WebSocketRequestResponsePair
+import js
 from pyodide.ffi import JsException, to_js
 from workers import Response
 
@@ -17,45 +16,46 @@ MAX_ATTACHMENT_BYTES = 16_384
 OPEN = 1
 UNSENDABLE_CODES = (1005, 1006, 1015)
 
-_keys = itertools.count(1)
-
 
 class WorkersSocket:
     """One WebSocket. The platform's proxies are unhashable and made anew, so `key` tells sockets apart."""
 
-    def __init__(self, socket: Any, tags: Sequence[str]) -> None:
+    def __init__(self, socket: Any, table: WorkersSockets) -> None:
         self._socket = socket
+        self._table = table
+        self._tags: tuple[str, ...] | None = None
         self._attachment: str | None = None
         self._is_attachment_known = False
-        self.key = next(_keys)
-        self.tags = tags
+        self.key: int = socket.js_id
 
     @property
     def is_open(self) -> bool:
         return bool(self._socket.readyState == OPEN)
 
-    def is_same(self, raw: Any) -> bool:
-        """Whether `raw` is this WebSocket."""
-        return bool(self._socket == raw)
-
-    def refresh(self, raw: Any) -> None:
-        """Use the platform's newest object for this WebSocket."""
-        self._socket = raw
+    @property
+    def tags(self) -> Sequence[str]:
+        if self._tags is None:
+            self._tags = self._table.tags_of(self._socket)
+        return self._tags
 
     def send(self, data: str | bytes) -> None:
         try:
             self._socket.send(to_frame(data))
         except JsException as error:
+            if self.is_open:
+                raise  # not for being closed: the frame is too large, say
             raise SocketClosed from error
 
     def close(self, code: int = 1000, reason: str = "") -> None:
+        self._table.forget(self.key)
         try:
             if code in UNSENDABLE_CODES:
                 self._socket.close()
             else:
                 self._socket.close(code, reason)
         except JsException:
-            return  # closed already
+            if self.is_open:
+                raise
 
     def read_attachment(self) -> str | None:
         if not self._is_attachment_known:
@@ -79,31 +79,33 @@ class WorkersSockets:
 
     def __init__(self, ctx: Any) -> None:
         self._ctx = ctx
-        self._known: list[WorkersSocket] = []
+        self._known: dict[int, WorkersSocket] = {}
 
     def accept(self, tags: Sequence[str], attachment: str) -> tuple[WorkersSocket, Any]:
-        client, server = WebSocketPair.new().object_values()
+        client, server = js.WebSocketPair.new().object_values()
         self._ctx.acceptWebSocket(server, to_js(list(tags)))
-        socket = WorkersSocket(server, tuple(tags))
+        socket = self.wrap(server)
         socket.write_attachment(attachment)
-        self._known.append(socket)
         return socket, Response(None, status=101, web_socket=client)
 
     def all(self, tag: str | None = None) -> list[WorkersSocket]:
         raw = self._ctx.getWebSockets() if tag is None else self._ctx.getWebSockets(tag)
-        sockets = [self.wrap(socket) for socket in raw]
-        if tag is None:
-            self._known = sockets.copy()
-        return [socket for socket in sockets if socket.is_open]
+        return [socket for socket in map(self.wrap, raw) if socket.is_open]
 
     def wrap(self, raw: Any) -> WorkersSocket:
-        for socket in self._known:
-            if socket.is_same(raw):
-                socket.refresh(raw)
-                return socket
-        socket = WorkersSocket(raw, tuple(self._ctx.getTags(raw)))
-        self._known.append(socket)
+        socket = self._known.get(raw.js_id)
+        if socket is None:
+            socket = WorkersSocket(raw, self)
+            self._known[socket.key] = socket
         return socket
 
     def set_auto_response(self, request: str, response: str) -> None:
-        self._ctx.setWebSocketAutoResponse(WebSocketRequestResponsePair.new(request, response))
+        self._ctx.setWebSocketAutoResponse(js.WebSocketRequestResponsePair.new(request, response))
+
+    def tags_of(self, raw: Any) -> tuple[str, ...]:
+        """The tags that the platform keeps with a WebSocket."""
+        return tuple(self._ctx.getTags(raw))
+
+    def forget(self, key: int) -> None:
+        """Let go of a WebSocket that is being closed."""
+        self._known.pop(key, None)

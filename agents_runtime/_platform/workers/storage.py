@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from pyodide.ffi import run_sync
+from pyodide.ffi import can_run_sync, run_sync
 
-from agents_runtime._platform.ports import Row
+from agents_runtime._platform.ports import Clock, Row
 from agents_runtime._platform.workers.values import from_column, from_json_value, to_bound, to_json_value
 
 T = TypeVar("T")
@@ -50,17 +50,39 @@ class WorkersKeyValue:
 
 
 class WorkersAlarm:
-    """The port's `Alarm`. Setting starts at once and is committed with the writes of the same turn."""
+    """The port's `Alarm`. Setting starts at once and is committed with the writes of the same turn.
 
-    def __init__(self, storage: Any) -> None:
+    The platform can only be asked asynchronously, and while it is asked other code of the object may run. So it is
+    asked at most once in a life of the object; from then on this knows what it has set itself.
+    """
+
+    def __init__(self, storage: Any, clock: Clock) -> None:
         self._storage = storage
+        self._clock = clock
+        self._when_ms: int | None = None
+        self._is_known = False
 
     def get_ms(self) -> int | None:
-        when = from_json_value(run_sync(self._storage.getAlarm()))
-        return None if when is None else int(when)
+        if not self._is_known:
+            if not can_run_sync():
+                return None  # within a transaction: whoever needs an alarm sets it
+            when = from_json_value(run_sync(self._storage.getAlarm()))
+            if not self._is_known:
+                self._know(None if when is None else int(when))
+        # An alarm that is due has fired, or does so when this event is over: there is none to rely on.
+        return None if self._when_ms is None or self._when_ms <= self._clock.now_ms() else self._when_ms
 
     def set_ms(self, when_ms: int | None) -> None:
+        self._know(when_ms)
         if when_ms is None:
             self._storage.deleteAlarm()
         else:
             self._storage.setAlarm(max(int(when_ms), 1))
+
+    def forget(self) -> None:
+        """Take note that the storage was emptied."""
+        self._know(None)
+
+    def _know(self, when_ms: int | None) -> None:
+        self._when_ms = when_ms
+        self._is_known = True

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from js import Object
+import js
 from pyodide.ffi import JsException, JsProxy, to_js
 
 try:
@@ -28,14 +28,17 @@ def to_bound(value: object) -> Any:
         return 1 if value else 0
     if isinstance(value, int):
         if abs(value) > MAX_SAFE_INTEGER:
-            raise ValueError(f"{value} does not fit a number of the platform (at most 2**53 - 2): store it as text")
+            raise ValueError(
+                f"the int {value} is beyond 2**53 - 2 and would be rounded on Workers; store it as str(value)"
+            )
         return int(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return to_js(bytes(cast("bytes", value)))
     if isinstance(value, str | float):
         return value
     raise ValueError(
-        f"a value of type {type(value).__name__} cannot be bound: use str, int, float, bytes, bool or None"
+        f"a {type(value).__name__} cannot be stored in a column; store str, int, float, bytes, bool or None, "
+        "and json.dumps(...) of anything else"
     )
 
 
@@ -52,7 +55,7 @@ def from_column(value: Any) -> Any:
 
 def to_json_value(value: Any) -> Any:
     """A JSON-like Python value as JavaScript has it: plain objects, null instead of undefined."""
-    return to_js(_with_null(value), dict_converter=Object.fromEntries)
+    return to_js(_with_null(value), dict_converter=js.Object.fromEntries)
 
 
 def from_json_value(value: Any) -> Any:

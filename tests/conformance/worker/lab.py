@@ -43,7 +43,8 @@ def load(name: str) -> ModuleType:
 def parameters(function, rows):
     """The values in those rows of the function's `parametrize` marks."""
     values = {}
-    for mark, row in zip(getattr(function, "pytestmark", []), rows, strict=True):
+    marks = [mark for mark in getattr(function, "pytestmark", []) if mark.name == "parametrize"]
+    for mark, row in zip(marks, rows, strict=True):
         names = mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0]
         found = list(mark.args[1])[row]
         chosen = found if len(names) > 1 else [found]

@@ -1,13 +1,20 @@
-"""The main module of the worker under test: the same on every platform."""
+"""The main module of the worker under test: the same on every host."""
 
 from __future__ import annotations
 
 from lab import Lab
+from probes import BrokenProbe, Ports, Probe
 from workers import Response, WorkerEntrypoint
 
-__all__ = ["Default", "Lab"]
+from agents_runtime import route_agent_request
+
+__all__ = ["BrokenProbe", "Default", "Lab", "Ports", "Probe"]
 
 
 class Default(WorkerEntrypoint):
     async def fetch(self, request):
-        return Response("no such path", status=404)
+        kind, _, rest = request.url.split("/", 3)[3].partition("/")
+        if kind in ("PROBE", "PORTS"):
+            name = rest.split("?")[0].split("/")[0]
+            return await getattr(self.env, kind).getByName(name).fetch(request)
+        return await route_agent_request(request, self.env) or Response("no such path", status=404)
