@@ -74,8 +74,8 @@ class Yield:
 YIELD = Yield()
 
 Outcome: TypeAlias = RescheduleAt | Yield | None
-"""What becomes of a job that has run. None: it is done and deleted. Whatever was pushed, cancelled or re-timed under its
-id during the run wins over its outcome."""
+"""What becomes of a job that has run. None: it is done and deleted. What was pushed, cancelled or re-timed under its id
+during the run wins over its outcome."""
 
 Run: TypeAlias = Callable[[Job], Awaitable[Outcome]]
 """Runs one job. What it raises keeps the job: it is tried again later, with growing delays."""
