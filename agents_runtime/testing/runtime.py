@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
@@ -141,9 +143,12 @@ class Runtime:
     @overload
     async def run_in_agent(self, handle: ObjectHandle[O], work: Callable[[O], T]) -> T: ...
     async def run_in_agent(self, handle: ObjectHandle[O], work: Callable[[O], Any]) -> Any:
-        """Call `work(agent)` inside the object, as an event of its own, and return its result unchanged."""
+        """Call `work(agent)` inside the object, as an event of its own, and return its result unchanged.
+
+        An agent is started first, as before any event. If it cannot start, `work` finds it as it is.
+        """
         host = await self._engine.started()
-        return await host.run_in(handle.object_id, work)
+        return await host.run_in(handle.object_id, lambda instance: _enter(instance, work))
 
     def list_ids(self, cls: type) -> list[LocalId]:
         """The ids of all objects of a class that have stored something or are in memory."""
@@ -308,3 +313,12 @@ class Runtime:
         sibling = Runtime(replace(self.options, data=data))
         sibling._engine.copy_set_up(self._engine)
         return sibling
+
+
+async def _enter(instance: Any, work: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - the user's class and result
+    start = getattr(instance, "cf_agents_internal", None)
+    if start is not None:
+        with suppress(Exception):  # reported by the start itself
+            await start("start", None)
+    result = work(instance)
+    return await result if isawaitable(result) else result

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from workers import DurableObject, Request, Response, WorkerEntrypoint
 
+from agents_runtime import Agent
 from agents_runtime.errors import UsageError
 from agents_runtime.testing import ConnectRefused, RunawayTimers
 
@@ -443,3 +444,14 @@ async def test_ids_come_from_the_seed(runtime_factory):
         return str(runtime.env.Notebook.newUniqueId())
 
     assert unique_id(1) == unique_id(1) != unique_id(2)
+
+
+async def test_running_in_a_cold_agent_starts_it_first(runtime):
+    class Cold(Agent):
+        def on_start(self):
+            self.total_so_far = 40
+
+        def total(self):
+            return self.total_so_far
+
+    assert await runtime.run_in_agent(runtime.get(Cold, "a"), lambda agent: agent.total() + 2) == 42
