@@ -15,6 +15,7 @@ from agents_runtime._core.capability import DONE, Done, Parts, capability
 from agents_runtime._core.events import Emitter, Observability, subscribers
 from agents_runtime._core.failures import debug_text
 from agents_runtime._core.identity import Identity, StartProps
+from agents_runtime._core.jobs.board import JobBoard
 from agents_runtime._core.jsonx import plain
 from agents_runtime._core.lifecycle import Lifecycle
 from agents_runtime._core.peer import CurrentAgent, Payload
@@ -106,6 +107,10 @@ class Agent(DurableObject, Generic[State]):
     @capability
     def _teardown(self) -> Teardown:
         return Teardown(self._platform.kv, self._platform.clock, lambda: self._wakeups, self._delete_everything)
+
+    @capability
+    def _jobs(self) -> JobBoard:
+        return JobBoard(self._platform, self._emit, self._wakeups.refresh)
 
     @capability
     def _connections(self) -> ConnectionRegistry:

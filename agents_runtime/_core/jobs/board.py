@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from agents_runtime._core.capability import Capability
 from agents_runtime._core.ids import nanoid
@@ -19,7 +19,7 @@ from agents_runtime.errors import UsageError
 if TYPE_CHECKING:
     from agents_runtime._core.jsonx import Json
     from agents_runtime._core.retry import RetryPolicy
-    from agents_runtime._platform.ports import Clock, Entropy, KeyValue, SqlStore
+    from agents_runtime._platform.ports import Platform
 
 JOB_ID_SIZE = 9
 LATEST_MS = 8_640_000_000_000_000
@@ -31,30 +31,25 @@ class JobBoard(Capability):
 
     Args:
         wake: arms the alarm anew.
-        reset: drops the object's memory once its writes are durable.
+        max_strikes: how many alarms in a row may end at the memory limit before the work behind them is given up.
     """
 
     def __init__(
         self,
-        sql: SqlStore,
-        kv: KeyValue,
-        clock: Clock,
-        entropy: Entropy,
+        platform: Platform,
         emit: Callable[[str, Mapping[str, Json]], None],
-        spawn: Callable[[Coroutine[Any, Any, Any]], None],
         wake: Callable[[], None],
-        reset: Callable[[str], Awaitable[None]],
         *,
         max_strikes: int = MAX_STRIKES,
     ) -> None:
-        self._clock = clock
-        self._entropy = entropy
+        self._platform = platform
+        self._clock = platform.clock
+        self._entropy = platform.entropy
         self._wake = wake
-        self._reset = reset
-        self._table = JobTable(sql)
+        self._table = JobTable(platform.sql)
         self._registry = Registry()
-        self._driver = Driver(self._table, self._registry, clock, emit, spawn, self._rearm)
-        self._breaker = Breaker(kv, self._table, emit, max_strikes)
+        self._driver = Driver(self._table, self._registry, platform.clock, emit, platform.spawn, self._rearm)
+        self._breaker = Breaker(platform.kv, self._table, emit, max_strikes)
         self._next_ms: int | None = None
         self._is_next_known = False
         self._failures = 0
@@ -197,7 +192,8 @@ class JobBoard(Capability):
             self._not_before_ms = self._clock.now_ms() + backoff_ms(self._failures)
             if is_durable_object_memory_limit_reset(error):
                 self._breaker.strike(self._driver.failed_job, error, self._clock.now_ms())
-                await self._reset("The agent exceeded its memory limit.")
+                await self._platform.committed()
+                self._platform.abort("The agent exceeded its memory limit.")
             raise
         self._failures = self._not_before_ms = 0
         self._breaker.clear()
