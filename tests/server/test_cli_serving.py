@@ -5,6 +5,8 @@ import contextlib
 import http.client
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -12,7 +14,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.server.serving import ENTRY, INT, KILL, TERM, command, make_project, server
+from tests.server.serving import ENTRY, INT, KILL, ROOT, TERM, command, make_project, server
 
 
 async def call(url, *calls):
@@ -331,3 +333,11 @@ def test_version_and_help_are_there():
         assert running.wait() == 0
         for option in ("--host", "--port", "--data", "--config", "--durability", "--idle-timeout", "--log-format"):
             assert option in running.output
+
+
+def test_without_the_server_extra_it_says_what_to_install():
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from agents_runtime.local.cli import main; main()"
+    ran = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, timeout=20, check=False)
+    assert ran.returncode == 1
+    assert 'pip install "agents_runtime[server]"' in ran.stderr
+    assert "Traceback" not in ran.stderr

@@ -200,6 +200,21 @@ async def test_a_refusal_is_the_workers_response(serve):
     assert (response.status_code, response.body, response.headers["x-why"]) == (403, b"not you", "because")
 
 
+async def test_a_refusal_whose_body_fails_is_a_500(serve, caplog):
+    async def answer(request):
+        async def body():
+            yield "half"
+            raise ValueError("midway")
+
+        return stream_response(body(), 403)
+
+    live = await serve(answer)
+    with pytest.raises(InvalidStatus) as refused:
+        await client(live)
+    assert refused.value.response.status_code == 500
+    assert "midway" in caplog.text
+
+
 async def test_a_worker_that_fails_is_a_500(serve, caplog):
     async def answer(request):
         raise RuntimeError("secret")

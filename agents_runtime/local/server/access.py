@@ -14,6 +14,7 @@ LogFormat = Literal["text", "json"]
 
 FLUSH_AFTER_S = 0.05
 MAX_WAITING_LINES = 1_000
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
 _COLOURS = {2: "32", 3: "36", 4: "33", 5: "31"}
 
 
@@ -72,7 +73,7 @@ def _milliseconds(elapsed_s: float) -> str:
 
 
 def _json_line(method: str, path: str, status: int, elapsed_s: float) -> str:
-    return json.dumps(
+    return _to_json(
         {
             "time": timestamp(time.time()),
             "level": "info",
@@ -81,8 +82,7 @@ def _json_line(method: str, path: str, status: int, elapsed_s: float) -> str:
             "path": path,
             "status": status,
             "ms": round(elapsed_s * 1000, 1),
-        },
-        separators=(",", ":"),
+        }
     )
 
 

@@ -160,15 +160,13 @@ class SocketProtocol(asyncio.Protocol):
             self._read(early)
 
     async def _refuse(self, response: Response) -> None:
-        body = response.take_body()
-        if body is not None and not isinstance(body, bytes):
-            chunks = bytearray()
-            async for chunk in body:
-                chunks += chunk
-                if len(chunks) >= MAX_REFUSAL_BYTES:
-                    break
-            body = bytes(chunks)
-        self._answer(response.status, worker_fields(response.raw_headers()), body or b"")
+        try:
+            body = await _whole_body(response)
+        except Exception:
+            logger.exception("%s: the response cannot be sent", self._head.target if self._head else "GET")
+            self._answer(500, [], b"Internal Server Error")
+        else:
+            self._answer(response.status, worker_fields(response.raw_headers()), body)
 
     def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         fields = [*headers, ("content-length", str(len(body))), ("connection", "close")]
@@ -345,3 +343,16 @@ class SocketProtocol(asyncio.Protocol):
         else:
             logger.info("a WebSocket client is gone: no sign of life for %s s", 2 * self._limits.ping_interval_s)
             self.abort()
+
+
+async def _whole_body(response: Response) -> bytes:
+    """The body of a refusal, at most `MAX_REFUSAL_BYTES`."""
+    body = response.take_body()
+    if body is None or isinstance(body, bytes):
+        return body or b""
+    chunks = bytearray()
+    async for chunk in body:
+        chunks += chunk
+        if len(chunks) >= MAX_REFUSAL_BYTES:
+            break
+    return bytes(chunks)
