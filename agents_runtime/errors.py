@@ -20,7 +20,9 @@
     |- RemoteError             the other object, server or worker failed
     |- RetryableError          try again (.retry_after_ms)
     |- NonRetryableError       raised by your steps: do not try again
-    `- DurabilityError         durable work ended otherwise than hoped: tasks/errors.py, approvals/errors.py
+    `- DurabilityError         durable work ended otherwise than its caller hoped; more in tasks/errors.py
+       |- ApprovalRejected     .request_id, .reason
+       `- ApprovalExpired      .request_id
     Evicted(BaseException)     this object's memory is being dropped; `except Exception` must not swallow it
     InternalError(Exception)   a bug of this library; please report it
 
@@ -244,6 +246,36 @@ class DurabilityError(AgentError):
     """Raised when durable work ended in another way than its caller hoped."""
 
     code = "durability_error"
+
+
+class ApprovalRejected(DurabilityError):
+    """Raised where an approval was waited for and refused.
+
+    Attributes:
+        request_id: which request.
+        reason: what `reject` was given, or None.
+    """
+
+    code = "approval_rejected"
+
+    def __init__(self, request_id: str, reason: str | None) -> None:
+        self.request_id = request_id
+        self.reason = reason
+        super().__init__(f"the request {request_id!r} was rejected" + (f": {reason}" if reason else ""))
+
+
+class ApprovalExpired(DurabilityError):
+    """Raised where an approval was waited for and nobody decided in time.
+
+    Attributes:
+        request_id: which request.
+    """
+
+    code = "approval_expired"
+
+    def __init__(self, request_id: str) -> None:
+        self.request_id = request_id
+        super().__init__(f"nobody decided on the request {request_id!r} in time")
 
 
 class SocketClosed(PeerError):

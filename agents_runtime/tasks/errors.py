@@ -14,6 +14,7 @@ __all__ = [
     "TaskCancelled",
     "TaskFailed",
     "UnknownTask",
+    "ValueTooLarge",
 ]
 
 
@@ -29,6 +30,25 @@ class UnknownTask(UsageError):
     def __init__(self, agent: str, task: str, remark: str) -> None:
         self.task = task
         super().__init__(f"{agent} has no @task {task!r}{remark}")
+
+
+class ValueTooLarge(UsageError):
+    """Raised when an input, a result or the result of a step has more JSON than is kept.
+
+    Attributes:
+        size_bytes: how large it is.
+        limit_bytes: the most that is kept.
+    """
+
+    code = "value_too_large"
+
+    def __init__(self, what: str, size_bytes: int, limit_bytes: int) -> None:
+        self.size_bytes = size_bytes
+        self.limit_bytes = limit_bytes
+        super().__init__(
+            f"{what} has {size_bytes:,} bytes of JSON and at most {limit_bytes:,} are kept: store it elsewhere, in a "
+            "table of your own for example, and pass on where it is"
+        )
 
 
 class DuplicateStep(UsageError):
