@@ -7,6 +7,9 @@
     |  |- NotJson              .path, .problem
     |  |- StateTooLarge        .size_bytes, .limit_bytes
     |  |- NotNamed             the agent was addressed by an id without a name
+    |  |- UnknownCallback      .callback: the class has no such method to call later
+    |  |- InvalidCron          .expression, .position, .meant
+    |  |- TooManyPending       .limit: more waits to be done than is allowed
     |  `- more in tasks/errors.py and fibers/models.py
     |- PeerError               the client or remote caller is wrong: nothing to change here
     |  |- ReadonlyConnection
@@ -32,6 +35,7 @@ clean up is `except BaseException: pass`; the right way is `finally:` or `except
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -120,6 +124,63 @@ class NotNamed(UsageError):
             f"the object {object_id} has no name: agents are addressed by name (get_agent_by_name, idFromName, or a "
             "URL), not by newUniqueId, and names have at most 1,024 bytes"
         )
+
+
+class UnknownCallback(UsageError):
+    """Raised when something that is to be called later is no method of the agent.
+
+    Attributes:
+        callback: what was given, as text.
+    """
+
+    code = "unknown_callback"
+
+    def __init__(self, callback: str, problem: str) -> None:
+        self.callback = callback
+        super().__init__(problem)
+
+
+class InvalidCron(UsageError):
+    """Raised when a cron expression cannot be read, or matches no date.
+
+    Attributes:
+        expression: as it was written.
+        position: where it goes wrong, in characters from 0.
+        problem: what is wrong there.
+        meant: an expression that was probably meant, or None.
+        next_runs: when that one would run next, as texts.
+    """
+
+    code = "invalid_cron"
+
+    def __init__(
+        self, expression: str, position: int, problem: str, meant: str | None = None, next_runs: Sequence[str] = ()
+    ) -> None:
+        self.expression = expression
+        self.position = position
+        self.problem = problem
+        self.meant = meant
+        self.next_runs = tuple(next_runs)
+        text = f"the cron expression {expression!r} is wrong at character {position + 1}: {problem}"
+        if meant is not None:
+            text += f"; did you mean {meant!r}?"
+        if next_runs:
+            text += f" It would run next at {', '.join(next_runs)}"
+        super().__init__(text)
+
+
+class TooManyPending(UsageError):
+    """Raised when so much waits to be done already that nothing more is accepted.
+
+    Attributes:
+        limit: the most that may wait.
+    """
+
+    code = "too_many_pending"
+
+    def __init__(self, what: str, limit: int, remedy: str) -> None:
+        self.limit = limit
+        super().__init__(f"{limit:,} {what} wait already, which is the limit: {remedy}")
 
 
 class PeerError(AgentError):
