@@ -1,10 +1,10 @@
-"""How long: a number of seconds, a timedelta, or a text such as "5 minutes", as whole milliseconds."""
+"""How long, as whole milliseconds: a number of seconds, a timedelta, or a text such as "5 minutes". And when."""
 
 from __future__ import annotations
 
 import math
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from agents_runtime._core.spelling import did_you_mean
 from agents_runtime.errors import UsageError
@@ -15,6 +15,7 @@ Duration = timedelta | float | str
 MAX_MS = 100 * 366 * 24 * 3_600_000
 """A hundred years: what is longer is a mistake."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS_MS = {
     "millisecond": 1,
     "second": 1_000,
@@ -71,7 +72,9 @@ def _from_text(text: str, what: str) -> float:
         position = part.end()
         total_ms += float(part[1]) * _unit_ms(part[2], text, what)
     if position == 0 or text[position:].strip():
-        raise UsageError(f"{what} must be a text such as '10 seconds', '5 minutes' or '1 hour 30 minutes', not {text!r}")
+        raise UsageError(
+            f"{what} must be a text such as '10 seconds', '5 minutes' or '1 hour 30 minutes', not {text!r}"
+        )
     return total_ms
 
 
@@ -81,3 +84,9 @@ def _unit_ms(word: str, text: str, what: str) -> int:
     if unit not in _UNITS_MS:
         raise UsageError(f"{what} {text!r}: there is no unit {word!r}{did_you_mean(word, _UNITS_MS)}")
     return _UNITS_MS[unit]
+
+
+def moment_ms(when: datetime) -> int:
+    """A moment as milliseconds since the epoch, rounded up; a naive one is UTC."""
+    aware = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
+    return -((_EPOCH - aware) // timedelta(milliseconds=1))

@@ -15,6 +15,7 @@ IDENTITY = "cf_agent_identity"
 STATE = "cf_agent_state"
 STATE_ERROR = "cf_agent_state_error"
 MCP_SERVERS = "cf_agent_mcp_servers"
+APPROVAL = "cf_agent_approval"
 RPC = "rpc"
 
 READONLY = "Connection is readonly"
@@ -72,6 +73,13 @@ class McpServerList(TypedDict):
     resources: list[Json]
     servers: dict[str, Json]
     tools: list[Json]
+
+
+class ApprovalFrame(TypedDict):
+    """Server to client: a request for approval, new or decided. JavaScript clients hand it to their `onMessage`."""
+
+    type: Literal["cf_agent_approval"]
+    approval: Json
 
 
 class RpcRequestFrame(TypedDict):
@@ -143,6 +151,11 @@ def state_error(error: str) -> str:
 def mcp_servers(list_json: str) -> str:
     """Make the frame that lists MCP servers."""
     return f'{{"mcp":{list_json},"type":"cf_agent_mcp_servers"}}'
+
+
+def approval(approval_json: str) -> str:
+    """Make the frame of a request for approval."""
+    return f'{{"type":"cf_agent_approval","approval":{approval_json}}}'
 
 
 def rpc_result(call_id: str, result_json: str) -> str:

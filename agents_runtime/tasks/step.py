@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from agents_runtime._core.durations import Duration, duration_ms
+from agents_runtime._core.durations import Duration, duration_ms, moment_ms
 from agents_runtime.errors import UsageError
 from agents_runtime.tasks.models import (
     DEFAULT_DELAY,
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DEFAULTS = (DEFAULT_MAX_ATTEMPTS, DEFAULT_DELAY, "exponential", DEFAULT_TIMEOUT)
 
 
@@ -180,9 +179,3 @@ class Step:
         """
         timeout_ms = None if timeout is None else duration_ms(timeout, "timeout")
         return await self._steps.wait_for_approval(name, details, request_id, timeout_ms)
-
-
-def moment_ms(when: datetime) -> int:
-    """A moment as milliseconds since the epoch, rounded up; a naive one is UTC."""
-    aware = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
-    return -((_EPOCH - aware) // timedelta(milliseconds=1))

@@ -209,6 +209,13 @@ class TaskStore:
             self._delete_run(row["run_id"])
         return [row["run_id"] for row in rows]
 
+    def delete_one(self, run_id: str) -> bool:
+        """Delete a run; False when it is not settled."""
+        rows = self._read(f"{_OLD} AND run_id = ?", run_id)
+        for row in rows:
+            self._delete_run(row["run_id"])
+        return bool(rows)
+
     def _delete_run(self, run_id: str) -> None:
         self._write("DELETE FROM cf_agents_task_steps WHERE run_id = ?", run_id)
         self._write("DELETE FROM cf_agents_task_runs WHERE run_id = ?", run_id)
