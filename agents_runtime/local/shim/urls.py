@@ -110,7 +110,11 @@ def _ip6(host: str) -> str:
 
         if not host.endswith("]"):
             raise ValueError
-        return f"[{ipaddress.IPv6Address(host[1:-1]).compressed}]"
+        address = ipaddress.IPv6Address(host[1:-1])
+        if address.ipv4_mapped is not None:  # spelled with dots by some versions of Python, never by the platform
+            high, low = divmod(int(address.ipv4_mapped), 1 << 16)
+            return f"[::ffff:{high:x}:{low:x}]"
+        return f"[{address.compressed}]"
     except ValueError:
         raise ValueError(f"{host!r} is no IPv6 address") from None
 

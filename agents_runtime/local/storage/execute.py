@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from agents_runtime.local.storage.binding import clean_text
 from agents_runtime.local.storage.database import Database, SqlParameter
 from agents_runtime.local.storage.guard import MAX_QUERY_BYTES
-from agents_runtime.local.storage.messages import platform_error
+from agents_runtime.local.storage.messages import WRONG_BINDINGS, platform_error
 from agents_runtime.local.storage.plan import Statement, make_plan, plan_of
 from agents_runtime.local.values import JsException
 
@@ -41,6 +41,10 @@ def _step(database: Database, statement: Statement, parameters: Sequence[SqlPara
         raise JsException("Error", statement.refusal)
     if statement.writes:
         database.begin_write()
+    if statement.order is not None:
+        if len(parameters) != statement.parameter_count:
+            raise JsException("Error", WRONG_BINDINGS)
+        parameters = [parameters[position - 1] for position in statement.order]
     connection = database.connection
     guard = database.guard
     guard.is_trusted = False

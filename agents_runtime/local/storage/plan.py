@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+
+from agents_runtime.local.storage.guard import MAX_PARAMETERS
 
 NO_STATEMENT = "SQL code did not contain a statement."
 EARLY_PARAMETERS = (
@@ -55,6 +57,10 @@ class Statement:
     writes: bool
     refusal: str | None = None
     """Why it must not run, when SQLite would not say it."""
+    order: tuple[int, ...] | None = None
+    """For each `?` the position of its value, from 1, where the text had numbered or named parameters."""
+    parameter_count: int = 0
+    """How many values it takes; known only together with `order`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,28 +127,39 @@ def _leading_space(text: str) -> int:
 
 
 def _examine(text: str) -> Statement:
-    """Look at one statement word by word, and give its named parameters the numbers SQLite would give them."""
+    """Look at one statement word by word, and take the values of numbered and named parameters as SQLite would.
+
+    They become plain `?`, since Python's sqlite3 refuses to fill them by position from 3.14 on.
+    """
     first_word = ""
     numbers: dict[str, int] = {}
     highest = 0
+    order: list[int] = []
+    is_plain = True
     parts: list[str] = []
     for token in TOKEN.finditer(text):
         kind, part = token.lastgroup, token.group()
         if not first_word and kind == "name":
             first_word = part
-        elif kind == "plain":
-            highest += 1
-        elif kind == "numbered":
-            highest = max(highest, int(part[1:]))
-        elif kind == "named":
-            if part not in numbers:
-                highest += 1
-                numbers[part] = highest
-            part = f"?{numbers[part]}"
+        elif kind in ("plain", "numbered", "named"):
+            number = _number_of(part, highest, numbers)
+            highest = max(highest, number)
+            order.append(number)
+            is_plain = is_plain and kind == "plain"
+            part = "?"
         parts.append(part)
     if not first_word:
         return Statement(text, "", writes=False, refusal=None if _has_substance(text) else NO_STATEMENT)
-    return _statement("".join(parts) if numbers else text, first_word)
+    if is_plain or not all(0 < number <= MAX_PARAMETERS for number in order):  # SQLite says what is wrong with those
+        return _statement(text, first_word)
+    return replace(_statement("".join(parts), first_word), order=tuple(order), parameter_count=highest)
+
+
+def _number_of(parameter: str, highest: int, numbers: dict[str, int]) -> int:
+    """The number of a parameter, as SQLite counts them; a name keeps the number it got first."""
+    if parameter[0] == "?":
+        return int(parameter[1:]) if len(parameter) > 1 else highest + 1
+    return numbers.setdefault(parameter, highest + 1)
 
 
 def _has_substance(text: str) -> bool:

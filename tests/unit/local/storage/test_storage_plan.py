@@ -85,18 +85,23 @@ def test_only_the_last_statement_takes_parameters():
 
 
 @pytest.mark.parametrize(
-    ("query", "text"),
+    ("query", "text", "order"),
     [
-        ("SELECT :a, :b, :a", "SELECT ?1, ?2, ?1"),
-        ("SELECT @a, $a, :a", "SELECT ?1, ?2, ?3"),
-        ("SELECT ?, :a, ?, :b", "SELECT ?, ?2, ?, ?4"),
-        ("SELECT ?5, :a", "SELECT ?5, ?6"),
-        ("SELECT ':a', \"@b\", [c:d] -- :e", "SELECT ':a', \"@b\", [c:d] -- :e"),
-        ("SELECT $ns::name", "SELECT ?1"),
+        ("SELECT :a, :b, :a", "SELECT ?, ?, ?", (1, 2, 1)),
+        ("SELECT @a, $a, :a", "SELECT ?, ?, ?", (1, 2, 3)),
+        ("SELECT ?, :a, ?, :b", "SELECT ?, ?, ?, ?", (1, 2, 3, 4)),
+        ("SELECT ?5, :a", "SELECT ?, ?", (5, 6)),
+        ("SELECT ?2, ?, ?1", "SELECT ?, ?, ?", (2, 3, 1)),
+        ("SELECT ':a', \"@b\", [c:d] -- :e", "SELECT ':a', \"@b\", [c:d] -- :e", None),
+        ("SELECT $ns::name", "SELECT ?", (1,)),
+        ("SELECT ?, ?", "SELECT ?, ?", None),
+        ("SELECT ?0, ?101", "SELECT ?0, ?101", None),
     ],
 )
-def test_named_parameters_get_the_numbers_sqlite_would_give_them(query, text):
-    assert plan_of(query).last.text == text
+def test_parameters_become_plain_ones_that_take_the_values_sqlite_would_give_them(query, text, order):
+    statement = plan_of(query).last
+    assert (statement.text, statement.order) == (text, order)
+    assert statement.parameter_count == max(order or (0,))
 
 
 def test_a_text_that_names_a_host_table_is_never_equal_to_a_statement_of_the_host():
