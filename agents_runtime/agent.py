@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, cast
 
 from agents_runtime._core import wire
@@ -29,6 +29,9 @@ from agents_runtime._platform.base import (
     platform_of,
     standalone,
 )
+from agents_runtime.approvals.approvals import Approvals
+from agents_runtime.approvals.store import ApprovalStore
+from agents_runtime.approvals.verbs import ApprovalVerbs
 from agents_runtime.connections.connection import Connection
 from agents_runtime.connections.handshake import ConnectionContext, Handshake, Refusal, names_agent
 from agents_runtime.connections.registry import ConnectionRegistry, Exclusion
@@ -39,6 +42,8 @@ from agents_runtime.errors import NotJson, PeerError, SqlError, UsageError
 from agents_runtime.routing.messages import is_upgrade
 from agents_runtime.rpc.calls import Calls
 from agents_runtime.state.store import UNSET, StateHooks, StateStore
+from agents_runtime.tasks.engine import Tasks, TaskSurroundings
+from agents_runtime.tasks.verbs import TaskVerbs
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -66,7 +71,7 @@ async def _not_implemented() -> Any:  # noqa: ANN401 - the platform's response
     return make_response("Not implemented", 404, {"content-type": "text/plain;charset=UTF-8"})
 
 
-class Agent(DurableObject, Generic[State]):
+class Agent(TaskVerbs, ApprovalVerbs, DurableObject, Generic[State]):
     """A durable agent: one addressable object with its own state, storage, schedule and connected clients.
 
     Subclass it, set `initial_state`, decorate methods with `@callable`, fill in the hooks you need. One instance exists
@@ -138,6 +143,27 @@ class Agent(DurableObject, Generic[State]):
     def _calls(self) -> Calls:
         definition = self._definition
         return Calls(self, definition.callables, definition.options, self._platform.clock, self._emit)
+
+    @capability
+    def _tasks(self) -> Tasks:
+        return Tasks(
+            self._definition.tasks,
+            TaskSurroundings(
+                self,
+                self._platform,
+                self._jobs,
+                self._lifecycle.ensure_started,
+                partial(run_in, self._scope),
+                self._report,
+                self._approvals,
+                self._emit,
+            ),
+        )
+
+    @capability
+    def _approvals(self) -> Approvals:
+        store, publish, wake = ApprovalStore(self._platform.sql), self._connections.publish, self._wakeups.refresh
+        return Approvals(store, self._platform.clock, publish, wake, lambda: self._tasks.notify, self._emit)
 
     @capability.lazy
     def _mcp_servers(self) -> McpServers:

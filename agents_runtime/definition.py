@@ -17,10 +17,12 @@ from agents_runtime.errors import DefinitionError
 from agents_runtime.routing.urls import camel_case_to_kebab_case
 from agents_runtime.rpc.decorate import exposed_by
 from agents_runtime.state.codec import StateCodec
+from agents_runtime.tasks.declare import tasks_of
 
 if TYPE_CHECKING:
     from agents_runtime._core.options import AgentOptions
     from agents_runtime.rpc.decorate import Exposed
+    from agents_runtime.tasks.declare import TaskDefinition
 
 logger = logging.getLogger("agents_runtime")
 
@@ -48,6 +50,13 @@ RESERVED: Mapping[str, str] = {
             "set_connection_readonly",
             "set_state",
             "sql",
+            "tasks",
+            "wait_for_approval",
+            "approve",
+            "reject",
+            "get_approval",
+            "list_approvals",
+            "delete_approvals",
         ),
         VERB,
     ),
@@ -103,6 +112,7 @@ class Definition:
         self.parts = declared(cls)
         self.kebab_name = camel_case_to_kebab_case(cls.__name__)
         self.callables: Mapping[str, Exposed] = exposed_by(cls)
+        self.tasks: Mapping[str, TaskDefinition] = tasks_of(cls)
         self.starts_with_user_code = overridden(cls, base, "on_start")
         self.validates_state = overridden(cls, base, "validate_state_change")
         self.state_hook = _state_hook(cls, base)
@@ -136,6 +146,7 @@ def define(cls: type, base: type, entry_of: Callable[[Any], Entry]) -> Definitio
                 "write a method of its own that does what the client may ask for"
             )
     definition = Definition(cls, base)
+    _check_tasks(cls, base, definition)
     for name, expected in HOOK_ARGUMENTS.items():
         _fit_hook(cls, base, name, expected)
     _fit_error_hook(cls, base)
@@ -143,6 +154,18 @@ def define(cls: type, base: type, entry_of: Callable[[Any], Entry]) -> Definitio
         if name not in HOOK_ARGUMENTS:
             setattr(cls, name, entered(function, entry_of))
     return definition
+
+
+def _check_tasks(cls: type, base: type, definition: Definition) -> None:
+    callables = {exposed.attribute for exposed in definition.callables.values()}
+    for name, task in definition.tasks.items():
+        if task.attribute in callables:
+            raise DefinitionError(
+                f"{cls.__name__}.{task.attribute} is a @task and cannot be @callable, since clients have no step: "
+                f"write a callable that does `await self.tasks.run({name!r}, ...)`"
+            )
+        if hasattr(base, task.attribute):
+            raise DefinitionError(f"{cls.__name__}.{task.attribute} is a part of Agent, and no @task: rename it")
 
 
 def _state_hook(cls: type, base: type) -> str | None:

@@ -37,7 +37,7 @@ class Approvals(Capability):
     Args:
         publish: sends a frame to every client that takes the agent's own frames.
         wake: arms the alarm anew.
-        notify: lets a run of a task look at what it waits for.
+        notify: gives what lets a run of a task look at what it waits for.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Approvals(Capability):
         clock: Clock,
         publish: Callable[[str], None],
         wake: Callable[[], None],
-        notify: Callable[[str], None],
+        notify: Callable[[], Callable[[str], None]],
         emit: Emit,
     ) -> None:
         self.store = store
@@ -154,7 +154,7 @@ class Approvals(Capability):
             if not future.done():
                 future.set_result(None)
         for waiter in info.waiters:
-            self._notify(waiter)
+            self._notify()(waiter)
 
     def _tell(self, request_id: str) -> None:
         info = self.store.get(request_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +24,14 @@ from agents_runtime.tasks.errors import RecoveryExhausted, TaskCancelled, TaskFa
 from agents_runtime.tasks.journal import error_name, error_text
 from agents_runtime.tasks.step import Step
 from agents_runtime.tasks.steps import Steps
+from agents_runtime.tasks.store import TaskStore
 
 if TYPE_CHECKING:
     from agents_runtime._core.decisions import Desk
     from agents_runtime._core.jsonx import Json
-    from agents_runtime._platform.ports import Clock, Entropy
+    from agents_runtime._platform.ports import Clock, Platform
     from agents_runtime.tasks.models import TaskInfo
-    from agents_runtime.tasks.store import Claim, TaskStore
+    from agents_runtime.tasks.store import Claim
 
 logger = logging.getLogger("agents_runtime")
 
@@ -52,8 +53,6 @@ class TaskSurroundings:
     Attributes:
         agent: whose methods the tasks are.
         jobs: where wakes are kept.
-        spawn: runs work in the background.
-        committed: returns once every write made so far is durable.
         ready: returns once the agent has started.
         call: runs a function as the agent.
         report: tells the user of an error that nobody else learns of.
@@ -62,17 +61,24 @@ class TaskSurroundings:
     """
 
     agent: object
+    platform: Platform
     jobs: Jobs
-    clock: Clock
-    entropy: Entropy
-    spawn: Callable[[Coroutine[Any, Any, Any]], None]
-    committed: Callable[[], Awaitable[None]]
     ready: Callable[[], Awaitable[None]]
     call: Call
     report: Callable[[Exception], Awaitable[None]]
     desk: Desk
     emit: Emit
-    interval_ms: int
+    interval_ms: int = 30_000
+
+    @property
+    def clock(self) -> Clock:
+        """Time."""
+        return self.platform.clock
+
+    @property
+    def committed(self) -> Callable[[], Awaitable[None]]:
+        """Returns once every write made so far is durable."""
+        return self.platform.committed
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +105,9 @@ class Order:
 class Tasks(Capability):
     """The tasks of one agent."""
 
-    def __init__(self, definitions: Mapping[str, TaskDefinition], store: TaskStore, around: TaskSurroundings) -> None:
+    def __init__(self, definitions: Mapping[str, TaskDefinition], around: TaskSurroundings) -> None:
         self.definitions = definitions
-        self.store = store
+        self.store = TaskStore(around.platform.sql, around.platform.kv)
         self._around = around
         self._jobs = around.jobs
         self._clock = around.clock
@@ -123,7 +129,7 @@ class Tasks(Capability):
             return known, False
         stored_input = pack(definition, order.args)
         metadata = None if order.metadata is None else dumps(order.metadata, "metadata")
-        run_id = order.run_id or nanoid(self._around.entropy.random_bytes, CONNECTION_ID_SIZE)
+        run_id = order.run_id or nanoid(self._around.platform.entropy.random_bytes, CONNECTION_ID_SIZE)
         now_ms = self._clock.now_ms()
         # The job first: one without a run is deleted by its first wake, a run without a job would wait for ever.
         self._wake_at(run_id, now_ms + self._around.interval_ms)
@@ -242,7 +248,7 @@ class Tasks(Capability):
     def _begin(self, run_id: str) -> None:
         if run_id not in self._active:
             self._active[run_id] = None
-            self._around.spawn(self._work(run_id))
+            self._around.platform.spawn(self._work(run_id))
 
     # One attempt
 
