@@ -74,8 +74,8 @@ class Basic(Talker):
         self.set_state({"count": 2})
         return "done"
 
-    @callable
-    def reject(self):
+    @callable(name="reject")
+    def set_what_is_refused(self):
         self.set_state({"count": -1})
 
     @callable
