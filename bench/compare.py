@@ -38,7 +38,7 @@ def main() -> int:
     except OSError:
         sys.exit(f"another bench is running in {lab}: wait for it, or choose another folder with BENCH_LAB")
     bench = Bench(
-        sides=[SIDES[name](lab) for name in options.sides],
+        sides=[SIDES[name](lab) for name in ([options.only] if options.only else SIDES)],
         client=LoadClient(lab / "agentload"),
         rounds=1 if options.quick else options.rounds,
         quick=options.quick,
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("measurements", nargs="*", choices=[[], *MEASUREMENTS], help="all when none is named")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved runs of each load (default 5)")
     parser.add_argument("--quick", action="store_true", help="one round of a tenth: to try the programs, not to quote")
-    parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES), help="only one of the two")
+    parser.add_argument("--only", choices=SIDES, help="measure one of the two sides")
     parser.add_argument("--out", help="write the page there (RESULTS.md, from bench/run without arguments)")
     return parser
 

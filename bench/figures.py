@@ -139,30 +139,29 @@ def fanout(bench: Bench) -> list[Figure]:
 
 def cold(bench: Bench) -> list[Figure]:
     """The first request to names never seen before."""
-    runs: dict[str, list[Runs]] = {side.name: [] for side in bench.sides}
     n = bench.size(300)
+
+    def new_names(number: int) -> dict[str, object]:
+        return {"P": f"{AGENT}/c%d", "k": 1_000_000, "b": number * n, "c": 1, "n": n, "t": 60}
+
     with bench.servers() as servers:
-        for number in range(bench.rounds):
-            options = {"P": f"{AGENT}/c%d", "k": 1_000_000, "b": number * n, "c": 1, "n": n, "t": 60}
-            for name, found in bench.client.interleaved(servers, 1, "http", **options).items():
-                runs[name].append(found)
-    merged = {name: Runs([run for found in all_found for run in found.runs]) for name, all_found in runs.items()}
-    return [_latency("Cold start: first request to a new agent", 0.5, merged)]
+        runs = bench.client.each_round(servers, bench.rounds, "http", new_names)
+    return [_latency("Cold start: first request to a new agent", 0.5, runs)]
 
 
 def wake(bench: Bench) -> list[Figure]:
     """A request to agents that were dropped from memory after ten idle seconds."""
-    runs: dict[str, list[Runs]] = {side.name: [] for side in bench.sides}
     n = bench.size(300)
     load = {"k": n, "c": 1, "n": n, "t": 60}
+
+    def once_asleep(number: int) -> dict[str, object]:
+        time.sleep(IDLE_S + 3)
+        return {"P": f"{AGENT}/w%d", **load}
+
     with bench.servers() as servers:
         bench.client.interleaved(servers, 1, "http", P=f"{AGENT}/w%d?op=inc", **load)
-        for _ in range(min(bench.rounds, 3)):
-            time.sleep(IDLE_S + 3)
-            for name, found in bench.client.interleaved(servers, 1, "http", P=f"{AGENT}/w%d", **load).items():
-                runs[name].append(found)
-    merged = {name: Runs([run for found in all_found for run in found.runs]) for name, all_found in runs.items()}
-    return [_latency("Wake: first request after idle eviction", 0.5, merged)]
+        runs = bench.client.each_round(servers, min(bench.rounds, 4), "http", once_asleep)
+    return [_latency("Wake: first request after idle eviction", 0.5, runs)]
 
 
 def memory(bench: Bench) -> list[Figure]:

@@ -6,7 +6,7 @@ import json
 import os
 import statistics
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,9 +86,16 @@ class LoadClient:
 
     def interleaved(self, servers: Mapping[str, Server], rounds: int, mode: str, **options: object) -> dict[str, Runs]:
         """The same load on each server in turn, `rounds` times; the order turns round each time."""
+        return self.each_round(servers, rounds, mode, lambda number: options)
+
+    def each_round(
+        self, servers: Mapping[str, Server], rounds: int, mode: str, options_of: Callable[[int], Mapping[str, object]]
+    ) -> dict[str, Runs]:
+        """The same with options that differ from round to round; `options_of` may also wait before one."""
         names = list(servers)
         runs: dict[str, list[Run]] = {name: [] for name in names}
         for number in range(rounds):
+            options = options_of(number)
             for name in names if number % 2 == 0 else reversed(names):
                 runs[name].append(self.run(servers[name], mode, **options))
         return {name: Runs(found) for name, found in runs.items()}
