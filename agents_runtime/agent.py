@@ -11,10 +11,12 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, cast
 
 from agents_runtime._core import wire
+from agents_runtime._core.callbacks import Callbacks
 from agents_runtime._core.capability import DONE, Done, Parts, capability
 from agents_runtime._core.events import Emitter, Observability, subscribers
 from agents_runtime._core.failures import debug_text
 from agents_runtime._core.identity import Identity, StartProps
+from agents_runtime._core.jobs.attempts import Attempts
 from agents_runtime._core.jobs.board import JobBoard
 from agents_runtime._core.jsonx import plain
 from agents_runtime._core.lifecycle import Lifecycle
@@ -41,6 +43,8 @@ from agents_runtime.definition import HIDDEN_FROM_CALL, Definition, define
 from agents_runtime.errors import NotJson, PeerError, SqlError, UsageError
 from agents_runtime.routing.messages import is_upgrade
 from agents_runtime.rpc.calls import Calls
+from agents_runtime.scheduler.schedules import Schedules
+from agents_runtime.scheduler.verbs import SchedulerVerbs
 from agents_runtime.state.store import UNSET, StateHooks, StateStore
 from agents_runtime.tasks.engine import Tasks, TaskSurroundings
 from agents_runtime.tasks.verbs import TaskVerbs
@@ -71,7 +75,7 @@ async def _not_implemented() -> Any:  # noqa: ANN401 - the platform's response
     return make_response("Not implemented", 404, {"content-type": "text/plain;charset=UTF-8"})
 
 
-class Agent(TaskVerbs, ApprovalVerbs, DurableObject, Generic[State]):
+class Agent(SchedulerVerbs, TaskVerbs, ApprovalVerbs, DurableObject, Generic[State]):
     """A durable agent: one addressable object with its own state, storage, schedule and connected clients.
 
     Subclass it, set `initial_state`, decorate methods with `@callable`, fill in the hooks you need. One instance exists
@@ -115,7 +119,21 @@ class Agent(TaskVerbs, ApprovalVerbs, DurableObject, Generic[State]):
 
     @capability
     def _jobs(self) -> JobBoard:
-        return JobBoard(self._platform, self._emit, self._wakeups.refresh)
+        max_strikes = self._definition.options.max_alarm_memory_limit_strikes
+        return JobBoard(self._platform, self._emit, self._wakeups.refresh, max_strikes=max_strikes)
+
+    @capability
+    def _schedules(self) -> Schedules:
+        definition = self._definition
+        return Schedules(
+            self._jobs,
+            self._callbacks,
+            self._attempts("schedule", tells_execution=True),
+            self._platform,
+            definition.options,
+            is_starting=lambda: self._lifecycle.is_starting,
+            has_task_hook=definition.has_task_hook,
+        )
 
     @capability
     def _connections(self) -> ConnectionRegistry:
@@ -182,6 +200,14 @@ class Agent(TaskVerbs, ApprovalVerbs, DurableObject, Generic[State]):
     @cached_property
     def _wakeups(self) -> Wakeups:
         return Wakeups(self._platform.alarm, self._wake_times)
+
+    @cached_property
+    def _callbacks(self) -> Callbacks:
+        return Callbacks(self)
+
+    def _attempts(self, kind: str, *, tells_execution: bool = False) -> Attempts:
+        invoke, platform = partial(run_in, self._scope), self._platform
+        return Attempts(kind, invoke, self._report, self._emit, platform.clock, platform.entropy, tells_execution)
 
     @cached_property
     def _emit(self) -> Emitter:

@@ -74,6 +74,7 @@ HOOK_ARGUMENTS = {
     "on_message": 2,
     "on_close": 4,
     "on_alarm": 0,
+    "on_task": 2,
     "get_connection_tags": 2,
     "should_connection_be_readonly": 2,
     "should_send_protocol_messages": 2,
@@ -114,6 +115,7 @@ class Definition:
         self.callables: Mapping[str, Exposed] = exposed_by(cls)
         self.tasks: Mapping[str, TaskDefinition] = tasks_of(cls)
         self.starts_with_user_code = overridden(cls, base, "on_start")
+        self.has_task_hook = overridden(cls, base, "on_task")
         self.validates_state = overridden(cls, base, "validate_state_change")
         self.state_hook = _state_hook(cls, base)
         self.warns_about_identity = "send_identity_on_connect" not in set_options

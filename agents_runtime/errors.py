@@ -19,7 +19,8 @@
     |  |- SqlError             .query
     |  |- CorruptDatabase      .file: restore it from a backup
     |  |- DatabaseUnavailable  .file: the machine refuses it
-    |  `- DiskFull             .file: free some space
+    |  |- DiskFull             .file: free some space
+    |  `- SchemaTooNew         .key: run the newer version of the library
     |- RemoteError             the other object, server or worker failed
     |- RetryableError          try again (.retry_after_ms)
     |- NonRetryableError       raised by your steps: do not try again
@@ -275,6 +276,26 @@ class DiskFull(StorageError):
     def __init__(self, file: object) -> None:
         self.file = str(file)
         super().__init__(f"no room to write {self.file}: free some space on its disk; nothing of this turn was kept")
+
+
+class SchemaTooNew(StorageError):
+    """Raised when a newer version of the library stored what this one does not know. Nothing is changed.
+
+    Attributes:
+        key: where the version is stored.
+        found: the version that was found.
+        known: the newest version that this library knows.
+    """
+
+    code = "schema_too_new"
+
+    def __init__(self, key: str, found: int, known: int) -> None:
+        self.key = key
+        self.found = found
+        self.known = known
+        super().__init__(
+            f"{key} is {found}, and this version of agents_runtime knows up to {known}: run the newer version again"
+        )
 
 
 class RemoteError(AgentError):

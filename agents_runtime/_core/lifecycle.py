@@ -21,6 +21,11 @@ class Lifecycle:
         self._attempt: asyncio.Future[Exception | None] | None = None
         self.is_started = False
 
+    @property
+    def is_starting(self) -> bool:
+        """Whether an attempt is under way."""
+        return self._attempt is not None
+
     async def ensure_started(self) -> None:
         """Return when the agent has started. Raises what its start raised."""
         while not self.is_started:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, cast
 
+from agents_runtime._core.retry import DEFAULT_RETRY, RetryLike, RetryPolicy, resolve_retry
 from agents_runtime._core.spelling import did_you_mean
-from agents_runtime.errors import DefinitionError
+from agents_runtime.errors import DefinitionError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,14 @@ class AgentOptions:
         cancel_calls_on_disconnect: cancel the unanswered calls of a connection that closes. Streams always are.
         ping_response: a text and its answer, sent without waking the agent: a heartbeat for clients. By default
             `("ping", "pong")` where the class has no `on_message`; None turns it off.
+        retry: how often schedules, queue items and `self.retry` try, unless the call says otherwise.
+        hung_schedule_timeout_seconds: how long a scheduled method may hold up other work; then a warning is logged and
+            the other work goes on without waiting for it.
+        keep_alive_interval_ms: how often the alarm goes off while `keep_alive` is held.
+        max_alarm_memory_limit_strikes: after so many alarms in a row that ended at the platform's memory limit the
+            work behind them is given up.
+        max_pending: how many schedules, and how many queue items, may wait; more are refused.
+        queue_concurrency: how many queue items run at once. With 1, one after the other, in order.
     """
 
     send_identity_on_connect: bool = True
@@ -34,9 +43,16 @@ class AgentOptions:
     max_calls_per_connection: int = 1_000
     cancel_calls_on_disconnect: bool = False
     ping_response: tuple[str, str] | None = ("ping", "pong")
+    retry: RetryPolicy = DEFAULT_RETRY
+    hung_schedule_timeout_seconds: int = 30
+    keep_alive_interval_ms: int = 30_000
+    max_alarm_memory_limit_strikes: int = 3
+    max_pending: int = 100_000
+    queue_concurrency: int = 1
 
 
 _FIELDS = {field.name: field for field in fields(AgentOptions)}
+_MAY_BE_ZERO = ("max_alarm_memory_limit_strikes",)
 MAX_PING_BYTES = 2_048
 """The platform's limit for a text that is answered without waking the object."""
 
@@ -58,13 +74,12 @@ def resolve_options(cls: type) -> tuple[AgentOptions, frozenset[str]]:
     if merged.pop("hibernate", True) is not True:
         raise DefinitionError(f'{cls.__name__}.options["hibernate"]: agents always hibernate; leave it out')
     for name, value in merged.items():
-        _check(cls, name, value)
-    if isinstance(merged.get("ping_response"), list):
-        merged["ping_response"] = tuple(cast("list[str]", merged["ping_response"]))
+        merged[name] = _checked(cls, name, value)
     return AgentOptions(**merged), frozenset(merged)  # type: ignore[arg-type] # each value was checked above
 
 
-def _check(cls: type, name: str, value: object) -> None:
+def _checked(cls: type, name: str, value: object) -> object:
+    """The value of an option as `AgentOptions` has it."""
     where = f"{cls.__name__}.options[{name!r}]"
     field = _FIELDS.get(name)
     if field is None:
@@ -73,13 +88,29 @@ def _check(cls: type, name: str, value: object) -> None:
         if not isinstance(value, bool):
             raise DefinitionError(f"{where} must be True or False, not {value!r}")
     elif isinstance(field.default, int):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise DefinitionError(f"{where} must be a whole number above 0, not {value!r}")
+        _check_number(where, value, 0 if name in _MAY_BE_ZERO else 1)
+    elif name == "retry":
+        return _checked_retry(where, value)
     elif name == "client_state_writes":
         if value not in ("allow", "deny"):
             raise DefinitionError(f'{where} must be "allow" or "deny", not {value!r}')
     elif value is not None and not _is_pair_of_texts(value):
         raise DefinitionError(f"{where} must be two texts of at most {MAX_PING_BYTES} bytes, or None; not {value!r}")
+    elif isinstance(value, list):
+        return tuple(cast("list[str]", value))
+    return value
+
+
+def _check_number(where: str, value: object, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise DefinitionError(f"{where} must be a whole number above {least - 1}, not {value!r}")
+
+
+def _checked_retry(where: str, value: object) -> RetryPolicy:
+    try:
+        return resolve_retry(cast("RetryLike", value))
+    except UsageError as error:
+        raise DefinitionError(f"{where}: {error}") from error
 
 
 def _is_pair_of_texts(value: object) -> bool:

@@ -18,8 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 MAX_CHARS = 256
-_MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
-_WEEKDAYS = {name: number for number, name in enumerate("mon tue wed thu fri sat sun".split(), 1)}
+_MONTHS = {
+    "jan": 1,
+    "feb": 2,
+    "mar": 3,
+    "apr": 4,
+    "may": 5,
+    "jun": 6,
+    "jul": 7,
+    "aug": 8,
+    "sep": 9,
+    "oct": 10,
+    "nov": 11,
+    "dec": 12,
+}
+_WEEKDAYS = {"mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6, "sun": 7}
 _NICKNAMES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
@@ -187,7 +200,7 @@ def _explain(item: str, field: _Field) -> tuple[str, str | None]:
         return "an item of the list is missing", None
     if item == "?":
         return "'?' is not understood", "*"
-    if item.upper() in ("L", "LW") or re.search(r"[#LW]", item, re.IGNORECASE) and re.match(r"\d", item):
+    if item.upper() in ("L", "LW") or (re.search(r"[#LW]", item, re.IGNORECASE) and re.match(r"\d", item)):
         return "'L', 'W' and '#' are not understood: schedule a day that comes always, and check it in the method", None
     close = item[:3].lower()
     if field.names and close in field.names and item.isalpha():

@@ -90,11 +90,11 @@ class JobBoard(Capability):
         _check_time(time_ms)
         if payload is not None and payload_text is None:
             payload_text = dumps(payload, "payload")
-        replaces = job_id is not None
+        replaces = False
         if job_id is None:
             job_id = nanoid(self._entropy.random_bytes, JOB_ID_SIZE)
         else:
-            self._check_owner(capability, job_id)
+            replaces = self._is_own(capability, job_id)
         created_s = self._clock.now_ms() // 1000
         job = Job(
             job_id, capability, fn, time_ms, payload_text, retry, singleflight,
@@ -109,19 +109,21 @@ class JobBoard(Capability):
         self._wake()
         return job
 
-    def _check_owner(self, capability: str, job_id: str) -> None:
+    def _is_own(self, capability: str, job_id: str) -> bool:
+        """Whether there is a job with this id already, which must be one of the same capability."""
         if not job_id.strip():
             raise UsageError("an id must not be blank")
         existing = self._table.get(job_id)
         if existing is not None and existing.capability != capability:
             raise UsageError(f"the id {job_id!r} belongs to the {existing.capability} already: choose another")
+        return existing is not None
 
     def cancel(self, capability: str, job_id: str) -> bool:
         """Delete a job; False when there is none."""
         job = self.get(capability, job_id)
         if job is None:
             return False
-        self._table.delete(job_id)
+        self._table.delete(job)
         self._driver.touched(job_id)
         self._left(job)
         return True

@@ -51,7 +51,7 @@ class Breaker:
         is_sealed = strikes >= self._limit
         if is_sealed:
             if job is not None:
-                self._table.delete(job.id)
+                self._table.delete(job)
             self._table.delete_loops()
             self._kv.delete(STRIKES_KEY)
             self._strikes = 0

@@ -277,7 +277,7 @@ class Driver:
 
     def _apply(self, job: Job, outcome: Outcome) -> None:
         if outcome is None:
-            self._table.delete(job.id)
+            self._table.delete(job)
         elif isinstance(outcome, RescheduleAt):
             self._table.retime(job.id, outcome.time_ms)
         else:

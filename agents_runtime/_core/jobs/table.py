@@ -66,6 +66,7 @@ class JobTable:
         self._sql = sql
         self._exists: bool | None = None
         self._has_special: bool | None = None
+        self._counts: dict[str, int] = {}
 
     @property
     def exists(self) -> bool:
@@ -96,6 +97,10 @@ class JobTable:
 
     # One row
 
+    def _counted(self, job: Job, change: int) -> None:
+        if job.capability in self._counts:
+            self._counts[job.capability] += change
+
     def insert(self, job: Job, *, replaces: bool) -> None:
         """Store a job. With `replaces` it takes the row of its id, and keeps its place if the time is the same."""
         if not self._exists:
@@ -118,14 +123,17 @@ class JobTable:
             job.priority or None,
             job.time_ms,
         )
+        if not replaces:
+            self._counted(job, 1)
 
     def retime(self, job_id: str, time_ms: int) -> None:
         """Move a job to a time, behind those that have the same."""
         self._execute(_RETIME, time_ms, time_ms, job_id)
 
-    def delete(self, job_id: str) -> None:
-        """Delete a job."""
-        self._execute(_DELETE, job_id)
+    def delete(self, job: Job) -> None:
+        """Delete a job that is there."""
+        self._execute(_DELETE, job.id)
+        self._counted(job, -1)
 
     def get(self, job_id: str) -> Job | None:
         """The job with this id, whoever owns it."""
@@ -148,11 +156,15 @@ class JobTable:
         return [_job(row) for row in rows]
 
     def count(self, capability: str, fn: str | None) -> int:
-        """How many jobs a capability has."""
-        if not self.exists:
-            return 0
-        where, params = _owned(capability, fn)
-        return int(self._execute(f"SELECT count(*) AS n FROM cf_agents_jobs WHERE {where}", *params)[0]["n"])
+        """How many jobs a capability has. Without `fn` they are counted once in the life of the object."""
+        count = self._counts.get(capability) if fn is None else None
+        if count is None:
+            where, params = _owned(capability, fn)
+            statement = f"SELECT count(*) AS n FROM cf_agents_jobs WHERE {where}"
+            count = int(self._execute(statement, *params)[0]["n"]) if self.exists else 0
+            if fn is None:
+                self._counts[capability] = count
+        return count
 
     def count_due(self, now_ms: int) -> dict[str, int]:
         """How many jobs of each capability are due."""
@@ -209,6 +221,7 @@ class JobTable:
 
     def delete_loops(self) -> None:
         """Delete every job of a recovery loop."""
+        self._counts.clear()
         if self.exists:
             self._execute("DELETE FROM cf_agents_jobs WHERE recovery_loop = 1")
 
