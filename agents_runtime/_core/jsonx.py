@@ -11,6 +11,7 @@ import json
 import json.encoder
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
@@ -25,7 +26,14 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 JS_EXPONENT_FROM = 1e21
 """From here on JavaScript writes whole numbers with an exponent, as Python does for every float from 1e16."""
 
+MAX_DEPTH = 500
+"""How many arrays and objects of a text may be nested. On Workers a few thousand end the interpreter, not the call."""
+
 _MAYBE_WHOLE = re.compile(r"(?:^|[\[:,])-?\d+(?:\.0(?=[,\]}]|$)|(?:\.\d+)?e\+)")
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+"""A string of a JSON text; one that does not end goes to the end of the text, as it does for a parser."""
+_AS_SQUARE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 quote: Callable[[str], str] = json.encoder.encode_basestring
@@ -57,6 +65,8 @@ def loads(text: str) -> Json:
     Raises:
         ValueError: it is not JSON; NaN and Infinity are not, and neither is what nests too deep to be read.
     """
+    if text.count("[") + text.count("{") > MAX_DEPTH and _nests_too_deep(text):
+        raise ValueError("JSON nests too deep")
     try:
         value, end = _scan(text, 0)
     except StopIteration:
@@ -69,6 +79,17 @@ def loads(text: str) -> Json:
     if end != len(text) and text[end:].strip(" \t\n\r"):
         raise ValueError(f"more text after the JSON value, at {end}")
     return value
+
+
+def _nests_too_deep(text: str) -> bool:
+    """Whether a parser would go deeper than `MAX_DEPTH`, found without going there."""
+    brackets = _STRING.sub(b"", text.encode("utf-8", "surrogatepass")).translate(_AS_SQUARE, _NO_BRACKETS)
+    for depth in range(MAX_DEPTH + 1):
+        rest = brackets.replace(b"[]", b"")
+        if len(rest) == len(brackets):
+            return depth + rest.count(b"[") > MAX_DEPTH
+        brackets = rest
+    return True
 
 
 def plain(value: object, root: str = "value") -> Json:
@@ -141,16 +162,17 @@ def _problem(value: object) -> str:
 def _make_encode() -> Callable[[object, int], tuple[str, ...]]:
     """The encoder of the standard library, built once: `JSONEncoder.encode` builds one for each call.
 
-    Without the markers that detect cycles: a cycle ends in a RecursionError, which is explained the same way.
+    Without the markers that detect cycles: a cycle ends in a RecursionError, which is explained the same way. Only on
+    Workers, where it would end the interpreter, each call has markers.
     """
     make = json.encoder.c_make_encoder  # type: ignore[attr-defined] # typeshed leaves it out
-    if make is not None:
-        return cast(
-            "Callable[[object, int], tuple[str, ...]]",
-            make(None, _substitute, quote, None, ":", ",", False, False, False),
-        )
-    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_substitute)
-    return lambda value, _: (encoder.encode(value),)
+    if make is None:
+        encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_substitute)
+        return lambda value, _: (encoder.encode(value),)
+    options = (_substitute, quote, None, ":", ",", False, False, False)
+    if sys.platform == "emscripten":
+        return lambda value, depth: cast("tuple[str, ...]", make({}, *options)(value, depth))
+    return cast("Callable[[object, int], tuple[str, ...]]", make(None, *options))
 
 
 _encode = _make_encode()

@@ -37,10 +37,14 @@ class Wakeups:
         wanted_ms = self.earliest_ms()
         if self._is_known and wanted_ms == self._armed_ms:
             return
+        slot_ms: int | None = None
+        if wanted_ms is not None and not self._is_known:
+            slot_ms = self._alarm.get_ms()  # on Workers other code of the agent may run meanwhile, and arm the alarm
+            wanted_ms = self.earliest_ms()
         if wanted_ms is None:
             if self._armed_ms is not None:
                 self._alarm.set_ms(None)
-        elif self._is_known or (slot_ms := self._alarm.get_ms()) is None or slot_ms > wanted_ms:
+        elif self._is_known or slot_ms is None or slot_ms > wanted_ms:
             self._alarm.set_ms(wanted_ms)
         self._armed_ms = wanted_ms
         self._is_known = True

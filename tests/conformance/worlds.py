@@ -220,24 +220,26 @@ class RealWire:
             return await self._connection.recv()
 
     async def close(self, code: int = 1000, reason: str = "") -> tuple[int, str]:
-        await self._connection.close(code, reason)
-        return self._end()
+        self._connection.protocol.send_close(code, reason)
+        self._connection.send_data()
+        return await self.ended()
 
     async def ended(self) -> tuple[int, str]:
+        # The close frame counts: workerd may leave the TCP connection open for some time after it.
         async with asyncio.timeout(FRAME_S):
-            try:
-                while True:
-                    await self._connection.recv()
-            except websockets.ConnectionClosed:
-                return self._end()
+            while (end := self._connection.protocol.close_rcvd) is None:
+                try:
+                    await asyncio.wait_for(self._connection.recv(), 0.05)
+                except TimeoutError:
+                    continue
+                except websockets.ConnectionClosed:
+                    end = self._connection.protocol.close_rcvd
+                    break
+        return (1006, "") if end is None else (end.code, end.reason)
 
     async def drop(self) -> None:
         self._connection.transport.abort()
         await self._connection.wait_closed()
-
-    def _end(self) -> tuple[int, str]:
-        received = self._connection.protocol.close_rcvd
-        return (1006, "") if received is None else (received.code, received.reason)
 
 
 class WorkerdWorld:

@@ -61,7 +61,7 @@ class Process:
 
     def output(self, since: int = 0) -> str:
         """The end of what it has written, of what came after the first `since` bytes."""
-        return self._log.read_bytes()[since:][-6000:].decode(errors="replace")
+        return self._log.read_bytes()[since:][-2000:].decode(errors="replace")
 
     def stop(self) -> None:
         """Let it end by itself for a moment, then end it. Open connections make it wait."""

@@ -123,6 +123,41 @@ def test_what_nests_too_deep_is_refused():
         jsonx.dumps(value, "state")
 
 
+DEEP = jsonx.MAX_DEPTH
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * DEEP + "]" * DEEP,
+        '{"a":' * DEEP + "1" + "}" * DEEP,
+        "[" + "[]," * 10_000 + "[]]",
+        '["' + "[" * 1_000 + '"]',
+        '["\\"' + "[{" * 1_000 + '\\\\"]',
+    ],
+    ids=["arrays", "objects", "wide", "within a text", "within a text with escapes"],
+)
+def test_what_nests_as_deep_as_allowed_is_read(text):
+    assert jsonx.loads(text) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * (DEEP + 1) + "]" * (DEEP + 1),
+        '{"a":' * (DEEP + 1) + "1" + "}" * (DEEP + 1),
+        "[" * 1_000_000,
+        '[{"a":' * 100_000,
+        '["]]]]",' * (DEEP + 1),
+        "[]" + "[" * (DEEP + 1),
+    ],
+    ids=["arrays", "objects", "unfinished", "mixed", "closed only within texts", "after a value"],
+)
+def test_what_nests_deeper_is_refused_before_it_is_parsed(text):
+    with pytest.raises(ValueError, match="nests too deep"):
+        jsonx.loads(text)
+
+
 def test_a_model_that_fails_is_an_error_of_its_path():
     class Angry(BaseModel):
         def model_dump(self, **options):

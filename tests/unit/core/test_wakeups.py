@@ -111,3 +111,21 @@ def test_an_alarm_is_always_armed_at_or_before_the_earliest_work(steps):
         if earliest is not None:
             assert slot.when_ms is not None
             assert slot.when_ms <= earliest
+
+
+def test_work_that_comes_up_while_the_slot_is_read_is_not_armed_too_late():
+    due = [50, None]
+    slot = Slot()
+    wakeups = Wakeups(slot, lambda: [partial(due.__getitem__, i) for i in range(len(due))])
+    read = slot.get_ms
+
+    def read_slowly():
+        found = read()
+        if due[1] is None:
+            due[1] = 20
+            wakeups.refresh()
+        return found
+
+    slot.get_ms = read_slowly
+    wakeups.refresh()
+    assert slot.when_ms == 20

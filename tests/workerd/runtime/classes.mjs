@@ -91,6 +91,9 @@ async function control(env, request) {
     case "/evict-all":
       await unsafe.evictAllDurableObjects();
       break;
+    case "/delete-all":
+      await unsafe.deleteAllDurableObjects();
+      break;
     case "/ready":
       break;
     default:
