@@ -128,7 +128,7 @@ class Approvals(Capability):
         if known.status != "pending":
             if known.status != status:
                 raise UsageError(f"the request {request_id!r} is {known.status} already")
-            self._announce(known)
+            self._wake_runs(known)
             return False
         self._decide(known, status, metadata, reason)
         return True
@@ -138,6 +138,8 @@ class Approvals(Capability):
     ) -> ApprovalInfo:
         text = None if metadata is None else dumps(metadata, "metadata")
         now_ms = self._clock.now_ms()
+        # The runs first: one that looks and finds no decision waits on, one that never looks would wait for ever.
+        self._wake_runs(known)
         self.store.decide(known.request_id, status, text, reason, now_ms)
         self._changed()
         decided = replace(
@@ -149,10 +151,12 @@ class Approvals(Capability):
         return decided
 
     def _announce(self, info: ApprovalInfo) -> None:
-        """Let everyone go on who waits for a decision."""
+        """Let every event go on that waits for a decision."""
         for future in self._waiting.pop(info.request_id, ()):
             if not future.done():
                 future.set_result(None)
+
+    def _wake_runs(self, info: ApprovalInfo) -> None:
         for waiter in info.waiters:
             self._notify()(waiter)
 

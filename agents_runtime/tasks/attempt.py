@@ -134,6 +134,7 @@ class Attempt:
         """Run the code until it ends or all of it waits."""
         handler = self._handler = asyncio.ensure_future(work)
         handler.add_done_callback(self._stir)
+        handler.add_done_callback(_forget)  # what it raised is looked at here, or the agent is gone
         has_ended = False
         try:
             while not (has_ended := handler.done()) and self._lost is None:
@@ -224,7 +225,10 @@ class Attempt:
         """Note what the run says about itself, unless it only repeats what it did before."""
         if not self._unvisited and text != self._status and not self._is_over:
             self._status = text
-            self.store.set_status(self._claim, str(text), self.clock.now_ms())
+            try:
+                self.store.set_status(self._claim, str(text), self.clock.now_ms())
+            except StorageError as error:
+                self.lose(error)
         return DONE
 
     def visit(self, name: str, kind: StepKind) -> Entry | None:

@@ -237,8 +237,10 @@ class Tasks(Capability):
             info = self.store.get(run_id)
             if info is None or info.is_settled:
                 return None
-            if info.wake_at_ms is not None and info.wake_at_ms > now_ms:
-                return RescheduleAt(info.wake_at_ms)
+            # A run that waits for an approval may have been decided and killed before it could look.
+            wake_ms = None if info.wait_reason == "approval" else info.wake_at_ms
+            if wake_ms is not None and wake_ms > now_ms:
+                return RescheduleAt(wake_ms)
             self._begin(run_id)
         return RescheduleAt(now_ms + self._around.interval_ms)
 
