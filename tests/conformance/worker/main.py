@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from agents_under_test import Desk, Slow
 from lab import Lab
 from probes import BrokenProbe, Ports, Probe
 from workers import Response, WorkerEntrypoint
 
 from agents_runtime import route_agent_request
 
-__all__ = ["BrokenProbe", "Default", "Lab", "Ports", "Probe"]
+__all__ = ["BrokenProbe", "Default", "Desk", "Lab", "Ports", "Probe", "Slow"]
 
 
 class Default(WorkerEntrypoint):
