@@ -21,6 +21,7 @@ from agents_runtime._core.jobs.board import JobBoard
 from agents_runtime._core.jsonx import plain
 from agents_runtime._core.lifecycle import Lifecycle
 from agents_runtime._core.peer import CurrentAgent, Payload
+from agents_runtime._core.surroundings import Surroundings
 from agents_runtime._core.teardown import Teardown, leave_memory
 from agents_runtime._core.wakeups import Wakeups
 from agents_runtime._platform.base import (
@@ -41,12 +42,16 @@ from agents_runtime.connections.traffic import Traffic, answer_close
 from agents_runtime.context import CURRENT, Entry, call_in, is_awaitable, run_in
 from agents_runtime.definition import HIDDEN_FROM_CALL, Definition, define
 from agents_runtime.errors import NotJson, PeerError, SqlError, UsageError
+from agents_runtime.fibers.fibers import Fibers
+from agents_runtime.fibers.verbs import FiberVerbs
+from agents_runtime.queue.items import Queue
+from agents_runtime.queue.verbs import QueueVerbs
 from agents_runtime.routing.messages import is_upgrade
 from agents_runtime.rpc.calls import Calls
 from agents_runtime.scheduler.schedules import Schedules
 from agents_runtime.scheduler.verbs import SchedulerVerbs
 from agents_runtime.state.store import UNSET, StateHooks, StateStore
-from agents_runtime.tasks.engine import Tasks, TaskSurroundings
+from agents_runtime.tasks.engine import Tasks
 from agents_runtime.tasks.verbs import TaskVerbs
 
 if TYPE_CHECKING:
@@ -75,7 +80,7 @@ async def _not_implemented() -> Any:  # noqa: ANN401 - the platform's response
     return make_response("Not implemented", 404, {"content-type": "text/plain;charset=UTF-8"})
 
 
-class Agent(SchedulerVerbs, TaskVerbs, ApprovalVerbs, DurableObject, Generic[State]):
+class Agent(SchedulerVerbs, QueueVerbs, FiberVerbs, TaskVerbs, ApprovalVerbs, DurableObject, Generic[State]):
     """A durable agent: one addressable object with its own state, storage, schedule and connected clients.
 
     Subclass it, set `initial_state`, decorate methods with `@callable`, fill in the hooks you need. One instance exists
@@ -136,6 +141,11 @@ class Agent(SchedulerVerbs, TaskVerbs, ApprovalVerbs, DurableObject, Generic[Sta
         )
 
     @capability
+    def _queue(self) -> Queue:
+        attempts, options = self._attempts("queue"), self._definition.options
+        return Queue(self._jobs, self._callbacks, attempts, self._platform, options)
+
+    @capability
     def _connections(self) -> ConnectionRegistry:
         return ConnectionRegistry(self, self._platform.sockets)
 
@@ -164,19 +174,11 @@ class Agent(SchedulerVerbs, TaskVerbs, ApprovalVerbs, DurableObject, Generic[Sta
 
     @capability
     def _tasks(self) -> Tasks:
-        return Tasks(
-            self._definition.tasks,
-            TaskSurroundings(
-                self,
-                self._platform,
-                self._jobs,
-                self._lifecycle.ensure_started,
-                partial(run_in, self._scope),
-                self._report,
-                self._approvals,
-                self._emit,
-            ),
-        )
+        return Tasks(self._definition.tasks, self._surroundings, self._approvals)
+
+    @capability
+    def _fibers(self) -> Fibers:
+        return Fibers(self._surroundings, self._definition.options, self.on_fiber_recovered)
 
     @capability
     def _approvals(self) -> Approvals:
@@ -188,6 +190,20 @@ class Agent(SchedulerVerbs, TaskVerbs, ApprovalVerbs, DurableObject, Generic[Sta
         from agents_runtime.mcp.servers import McpServers
 
         return McpServers()
+
+    @cached_property
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
+            self,
+            self._platform,
+            self._jobs,
+            self._lifecycle.ensure_started,
+            partial(run_in, self._scope),
+            self._report,
+            self._emit,
+            self._wakeups.refresh,
+            self._definition.options.keep_alive_interval_ms,
+        )
 
     @cached_property
     def _identity(self) -> Identity:
@@ -537,6 +553,8 @@ class Agent(SchedulerVerbs, TaskVerbs, ApprovalVerbs, DurableObject, Generic[Sta
                 await get_ready()
             if self._definition.starts_with_user_code:
                 await run_in(self._scope, self.on_start, self._props.last())
+            for go_on in self._parts.phase("on_started"):
+                await go_on()
         except Exception as error:
             await self._report(error)
             raise

@@ -27,6 +27,14 @@ Report = Callable[[Exception], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """The last error of a method, and how often it was called."""
+
+    error: Exception
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Attempts:
     """How the jobs of one kind are tried.
 
@@ -43,8 +51,10 @@ class Attempts:
     entropy: Entropy
     tells_execution: bool = False
 
-    async def run(self, job: Job, method: Callable[..., Any], payload: Json, item: object, policy: RetryPolicy) -> bool:
-        """Call `method(payload, item)` until it succeeds or has failed too often. False: it has, and that was told.
+    async def run(
+        self, job: Job, method: Callable[..., Any], payload: Json, item: object, policy: RetryPolicy
+    ) -> Failure | None:
+        """Call `method(payload, item)` until it succeeds, or has failed too often; that is told, and returned.
 
         Raises:
             Exception: the platform failed, not the method: the job is to be kept.
@@ -62,9 +72,9 @@ class Attempts:
                     if is_platform_failure(error):
                         raise
                     await self._give_up(job, error, attempt)
-                    return False
+                    return Failure(error, attempt)
             else:
-                return True
+                return None
             await self.clock.sleep(delay_ms(policy, attempt, self.entropy.random()) / 1000)
             attempt += 1
 

@@ -203,6 +203,7 @@ class JobBoard(Capability):
     async def on_destroy(self) -> None:
         """Run nothing more, and touch no row."""
         self._driver.is_closed = True
+        self._table.forget()
 
 
 def _check_time(time_ms: object) -> None:

@@ -95,6 +95,11 @@ class JobTable:
             self._create_indexes()
             self._exists, self._has_special = True, False
 
+    def forget(self) -> None:
+        """Take note that the table was deleted."""
+        self._exists, self._has_special = False, None
+        self._counts.clear()
+
     # One row
 
     def _counted(self, job: Job, change: int) -> None:
