@@ -45,6 +45,9 @@ class Capability:
     async def on_start(self) -> None:
         """Get ready, before the first event of this life is handled."""
 
+    async def on_started(self) -> None:
+        """Go on after the user's `on_start`, still before the first event."""
+
     async def on_request(self, request: object) -> object | None:
         """Answer an HTTP request, or return None to leave it to the next part and then to the user."""
 

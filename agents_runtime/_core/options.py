@@ -34,6 +34,12 @@ class AgentOptions:
             work behind them is given up.
         max_pending: how many schedules, and how many queue items, may wait; more are refused.
         queue_concurrency: how many queue items run at once. With 1, one after the other, in order.
+        recover_after_start: recover interrupted fibers after `on_start`, which may set up what that needs. By default
+            before.
+        fiber_recovery_scan_deadline_ms: after so long a recovery of many fibers leaves the rest for a later alarm; 0:
+            never.
+        fiber_recovery_max_age_ms: how old a fiber of `run_fiber` may be while its recovery keeps failing; then it is
+            given up. 0: never.
     """
 
     send_identity_on_connect: bool = True
@@ -49,10 +55,13 @@ class AgentOptions:
     max_alarm_memory_limit_strikes: int = 3
     max_pending: int = 100_000
     queue_concurrency: int = 1
+    recover_after_start: bool = False
+    fiber_recovery_scan_deadline_ms: int = 10_000
+    fiber_recovery_max_age_ms: int = 86_400_000
 
 
 _FIELDS = {field.name: field for field in fields(AgentOptions)}
-_MAY_BE_ZERO = ("max_alarm_memory_limit_strikes",)
+_MAY_BE_ZERO = ("max_alarm_memory_limit_strikes", "fiber_recovery_scan_deadline_ms", "fiber_recovery_max_age_ms")
 MAX_PING_BYTES = 2_048
 """The platform's limit for a text that is answered without waking the object."""
 

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from agents_runtime._core.capability import DONE, Done
 from agents_runtime._core.turns import NEXT_TURN
@@ -25,13 +25,11 @@ from agents_runtime.tasks.step import StepContext
 if TYPE_CHECKING:
     from agents_runtime._core.decisions import Desk
     from agents_runtime._core.jsonx import Json
-    from agents_runtime._platform.ports import Clock
+    from agents_runtime._core.surroundings import Surroundings
     from agents_runtime.tasks.journal import Entry
     from agents_runtime.tasks.store import Claim, TaskStore
 
 logger = logging.getLogger("agents_runtime")
-
-Emit = Callable[[str, "Mapping[str, Json]"], None]
 
 TURNS_OF_REST = 5
 """Turns of the loop without any progress after which code whose steps wait counts as waiting for nothing else."""
@@ -72,35 +70,11 @@ class Lost:
 End = Completed | Failed | Suspended | Lost
 
 
-class Surroundings(Protocol):
-    """What an attempt needs of the agent."""
-
-    @property
-    def clock(self) -> Clock:
-        """Time."""
-        ...
-
-    @property
-    def committed(self) -> Callable[[], Awaitable[None]]:
-        """Returns once every write made so far is durable."""
-        ...
-
-    @property
-    def desk(self) -> Desk:
-        """Where approvals are asked for."""
-        ...
-
-    @property
-    def emit(self) -> Emit:
-        """Tells an event."""
-        ...
-
-
 class Attempt:
     """One attempt of one run."""
 
     def __init__(
-        self, claim: Claim, task: str, around: Surroundings, store: TaskStore, entries: Mapping[str, Entry]
+        self, claim: Claim, task: str, around: Surroundings, desk: Desk, store: TaskStore, entries: Mapping[str, Entry]
     ) -> None:
         self.run_id = claim.run_id
         self.interrupted = _interrupted(claim.run_id, entries.values())
@@ -109,6 +83,7 @@ class Attempt:
         self._claim = claim
         self._task = task
         self.around = around
+        self.desk = desk
         self.clock = around.clock
         self.store = store
         self._entries = entries

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agents_runtime._core.capability import Capability
 from agents_runtime._core.ids import CONNECTION_ID_SIZE, nanoid
-from agents_runtime._core.jobs.port import TASKS, Job, Jobs, Outcome, RescheduleAt
+from agents_runtime._core.jobs.port import TASKS, Job, Outcome, RescheduleAt
 from agents_runtime._core.jsonx import dumps, loads
 from agents_runtime._core.spelling import did_you_mean
 from agents_runtime.errors import UsageError
-from agents_runtime.tasks.attempt import Attempt, Completed, Emit, End, Failed, Suspended
+from agents_runtime.tasks.attempt import Attempt, Completed, End, Failed, Suspended
 from agents_runtime.tasks.declare import TaskDefinition, pack, unpack
 from agents_runtime.tasks.errors import RecoveryExhausted, TaskCancelled, TaskFailed, UnknownTask
 from agents_runtime.tasks.journal import error_name, error_text
@@ -29,7 +29,7 @@ from agents_runtime.tasks.store import TaskStore
 if TYPE_CHECKING:
     from agents_runtime._core.decisions import Desk
     from agents_runtime._core.jsonx import Json
-    from agents_runtime._platform.ports import Clock, Platform
+    from agents_runtime._core.surroundings import Surroundings
     from agents_runtime.tasks.models import TaskInfo
     from agents_runtime.tasks.store import Claim
 
@@ -41,44 +41,6 @@ MAX_INTERRUPTIONS = 10
 
 UNTIMED_WAKE_MS = 24 * 3_600_000
 """How often a run that waits without a limit looks for itself whether it may go on."""
-
-Call = Callable[..., Awaitable[Any]]
-"""Calls a function as the agent: `call(function, *args)`."""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskSurroundings:
-    """What tasks need of the agent.
-
-    Attributes:
-        agent: whose methods the tasks are.
-        jobs: where wakes are kept.
-        ready: returns once the agent has started.
-        call: runs a function as the agent.
-        report: tells the user of an error that nobody else learns of.
-        desk: where approvals are asked for.
-        interval_ms: how often a run that is under way is looked after.
-    """
-
-    agent: object
-    platform: Platform
-    jobs: Jobs
-    ready: Callable[[], Awaitable[None]]
-    call: Call
-    report: Callable[[Exception], Awaitable[None]]
-    desk: Desk
-    emit: Emit
-    interval_ms: int = 30_000
-
-    @property
-    def clock(self) -> Clock:
-        """Time."""
-        return self.platform.clock
-
-    @property
-    def committed(self) -> Callable[[], Awaitable[None]]:
-        """Returns once every write made so far is durable."""
-        return self.platform.committed
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +67,11 @@ class Order:
 class Tasks(Capability):
     """The tasks of one agent."""
 
-    def __init__(self, definitions: Mapping[str, TaskDefinition], around: TaskSurroundings) -> None:
+    def __init__(self, definitions: Mapping[str, TaskDefinition], around: Surroundings, desk: Desk) -> None:
         self.definitions = definitions
         self.store = TaskStore(around.platform.sql, around.platform.kv)
         self._around = around
+        self._desk = desk
         self._jobs = around.jobs
         self._clock = around.clock
         self._active: dict[str, Attempt | None] = {}
@@ -275,7 +238,7 @@ class Tasks(Capability):
         if before.state == "running":
             self._emit("attempt:interrupted", before, attempt=claim.generation - 1)
         self._emit("attempt:started", before, attempt=claim.generation)
-        attempt = Attempt(claim, before.task, self._around, self.store, self.store.steps(run_id))
+        attempt = Attempt(claim, before.task, self._around, self._desk, self.store, self.store.steps(run_id))
         self._active[run_id] = attempt
         end = await self._run(attempt, claim, before)
         await self._close(attempt, claim, before, end)

@@ -55,7 +55,7 @@ class Steps:
         running = self._attempt.journal(self._store.begin_step, Entry(name, "do", "running", decision.attempt))
         self._attempt.tell("started", name, decision.attempt)
         with self._attempt.working():
-            await self._around.committed()
+            await self._around.platform.committed()
             try:
                 result = await self._call(name, decision.attempt, function, args, policy.timeout_ms)
                 text = checked_json(result, f"the result of the step {name!r}")
@@ -159,7 +159,7 @@ class Steps:
 
     def _ask(self, request_id: str, details: object, timeout_ms: int | None) -> Decision:
         try:
-            return self._around.desk.ask(request_id, details, timeout_ms, self._attempt.run_id)
+            return self._attempt.desk.ask(request_id, details, timeout_ms, self._attempt.run_id)
         except StorageError as error:
             self._attempt.lose(error)
 
