@@ -38,6 +38,12 @@ def differs(about: str, *, workers: str, local: str, why: str) -> Callable[[Test
 
 NOT_TESTED = (
     Difference(
+        about="Facets and Workflows",
+        workers="`ctx.facets` gives an object children of its own; `WorkflowEntrypoint` classes run as Workflows.",
+        local="Neither is there.",
+        why="Nothing in this library needs them yet.",
+    ),
+    Difference(
         about="Machine limits",
         workers="128 MB of memory for all objects of an isolate, limited CPU time per event, 1,000 subrequests.",
         local="None of these limits; one object may have up to 2 GB of storage in either place.",

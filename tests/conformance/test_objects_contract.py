@@ -148,6 +148,18 @@ async def test_background_work_goes_on_after_the_answer(world, name, way):
     assert notes == ["done later"]
 
 
+@differs(
+    "`wait_until` with a coroutine",
+    workers="A coroutine handed to it in an object never runs. A task does.",
+    local="Both run.",
+    why="Nobody is helped by losing work in silence. Write `wait_until(asyncio.create_task(work()))`.",
+)
+async def test_wait_until_with_a_coroutine(world, name):
+    await world.call("PROBE", name, "later_bare", "ran")
+    expected = [] if world.is_real else ["ran"]
+    assert await until(lambda: world.call("PROBE", name, "notes"), expected, seconds=1) == expected
+
+
 async def test_an_abort_drops_the_memory_and_tells_the_caller_why(world, name):
     await world.call("PROBE", name, "count")
     with pytest.raises(RemoteError) as caught:

@@ -191,6 +191,13 @@ class Probe(DurableObject):
         wait_until(asyncio.create_task(work()))
         return "answered"
 
+    async def later_bare(self, what: str) -> str:
+        async def work():
+            self.note(what)
+
+        wait_until(work())
+        return "answered"
+
     async def task(self, what: str) -> str:
         async def work():
             await asyncio.sleep(0.05)
