@@ -142,9 +142,13 @@ class Fibers(Capability):
 
     def _end(self, fiber: Fiber, status: FiberStatus, error: str | None, *, is_managed: bool) -> None:
         now_ms = self._clock.now_ms()
-        if is_managed:
-            self.store.settle(fiber.id, status, error, now_ms)
-        self.store.end_run(fiber.id, status, error, now_ms)
+        try:
+            if is_managed:
+                self.store.settle(fiber.id, status, error, now_ms)
+            self.store.end_run(fiber.id, status, error, now_ms)
+        except StorageError:
+            self._recovery.next_ms = now_ms + self._around.interval_ms  # what is stored says that it still runs
+            raise
 
     async def _run_managed(self, fiber: Fiber, work: Work) -> None:
         fiber.task = asyncio.current_task()
@@ -158,10 +162,13 @@ class Fibers(Capability):
         except asyncio.CancelledError:
             if not fiber.signal.is_set():
                 raise
-        except StorageError:
-            logger.exception("the fiber %r (%s) could not be stored; it will be recovered", fiber.name, fiber.id)
         except Exception as error:
-            if not self._waiters.get(fiber.id):
+            info = self.store.get(fiber.id)
+            if info is not None and info.status not in TERMINAL:
+                logger.exception(
+                    "the fiber %r (%s) counts as interrupted: its end was not stored", fiber.name, fiber.id
+                )
+            elif not self._waiters.get(fiber.id):
                 await self._around.report(error)
         finally:
             self._leave(fiber)
