@@ -67,7 +67,9 @@ class Host:
         self.clock: HostClock = clock or SystemClock()
         self.entropy: Entropy = entropy or SystemEntropy()
         self.store: Store = store or (
-            DiskStore(options.data, options.durability, faults) if options.data else MemoryStore(faults)
+            DiskStore(options.data, options.durability, faults, lock_files=options.lock_files)
+            if options.data
+            else MemoryStore(faults)
         )
         self.env = Env()
         self.env.agents_host = self
@@ -190,9 +192,8 @@ class Host:
     def ids(self, cls: type | str) -> list[LocalId]:
         """Objects of a class that have stored something or are live, by id."""
         name = cls if isinstance(cls, str) else self._key_of(cls)
-        found = {object_id: object_id for object_id in self.store.ids(name)}
-        found.update((actor.id, actor.id) for actor in self._actors.values() if actor.id.class_name == name)
-        return sorted(found.values(), key=lambda object_id: object_id.hex)
+        live = {actor.id.hex: actor.id for actor in self._actors.values() if actor.id.class_name == name}
+        return sorted([*live.values(), *self.store.ids(name, live)], key=lambda object_id: object_id.hex)
 
     async def evict(self, object_id: LocalId, *, websockets: str = "hibernate") -> bool:
         """Drop an object's memory once its events are done. `websockets="close"` closes them with 1012."""

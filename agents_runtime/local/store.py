@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -38,8 +38,8 @@ class Store(Protocol):
         """The database of an object for one life of it. Opened on first use."""
         ...
 
-    def ids(self, class_name: str) -> Iterator[LocalId]:
-        """Every object of a class that has stored something."""
+    def ids(self, class_name: str, known: Collection[str] = ()) -> Iterator[LocalId]:
+        """Every object of a class that has stored something, but for those whose hex ids are known."""
         ...
 
     def list_alarms(self) -> list[tuple[LocalId, int]]: ...
@@ -49,10 +49,13 @@ class Store(Protocol):
 class DiskStore:
     """One SQLite file per object."""
 
-    def __init__(self, folder: Path, durability: Durability, faults: Faults | None = None) -> None:
+    def __init__(
+        self, folder: Path, durability: Durability, faults: Faults | None = None, *, lock_files: bool = False
+    ) -> None:
         self._folder = folder
         self._durability: Durability = durability
         self._faults = faults
+        self._lock_files = lock_files
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._session = Session(folder / "session")
@@ -62,10 +65,18 @@ class DiskStore:
             raise StorageError(f"{folder} cannot be used as the data folder: {error}") from error
 
     def open(self, address: Address, on_dirty: Callable[[], None]) -> Database:
-        return Database(self._path(address), durability=self._durability, on_dirty=on_dirty, faults=self._faults)
+        return Database(
+            self._path(address),
+            durability=self._durability,
+            on_dirty=on_dirty,
+            faults=self._faults,
+            is_exclusive=self._lock_files,
+        )
 
-    def ids(self, class_name: str) -> Iterator[LocalId]:
+    def ids(self, class_name: str, known: Collection[str] = ()) -> Iterator[LocalId]:
         for path in sorted(self._folder.glob(f"{class_name}/??/*.sqlite")):
+            if path.stem in known:
+                continue  # in memory: its file may be locked
             with self._looking_at((class_name, path.stem)) as database:
                 name = database.get_meta("name")
             yield LocalId(class_name, path.stem, None if name is None else str(name))
@@ -120,9 +131,9 @@ class MemoryStore:
         self._databases[address] = database
         return database
 
-    def ids(self, class_name: str) -> Iterator[LocalId]:
+    def ids(self, class_name: str, known: Collection[str] = ()) -> Iterator[LocalId]:
         for (stored_class, hex_id), database in sorted(self._databases.items()):
-            if stored_class == class_name:
+            if stored_class == class_name and hex_id not in known:
                 name = database.peek_meta("name")
                 yield LocalId(class_name, hex_id, None if name is None else str(name))
 

@@ -113,6 +113,7 @@ def _host_options(options: ServeOptions, data: Path) -> HostOptions:
         data=data,
         durability=options.durability,
         idle_timeout_s=options.idle_timeout,
+        lock_files=not options.is_dev,
         debug=options.is_dev,
     )
 

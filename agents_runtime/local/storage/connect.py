@@ -15,8 +15,11 @@ LOCK_WAIT_S = 1.0
 """How long to wait for another program that holds a lock on the file; the event loop waits too."""
 
 
-def connect_file(path: Path, synchronous: str) -> sqlite3.Connection:
+def connect_file(path: Path, synchronous: str, *, is_exclusive: bool) -> sqlite3.Connection:
     """Open an existing file and read enough of it to know that it is one of ours.
+
+    Exclusive: the lock is taken once and kept, which saves a file, a third of the descriptors and four system calls a
+    statement; other programs find the database locked until it is closed.
 
     Raises:
         CorruptDatabase: it is a database, but without the host's tables.
@@ -24,6 +27,8 @@ def connect_file(path: Path, synchronous: str) -> sqlite3.Connection:
     """
     connection = sqlite3.connect(path, timeout=LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
     try:
+        if is_exclusive:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("SELECT 1 FROM _cf_METADATA, _cf_KV LIMIT 1").fetchall()

@@ -43,11 +43,13 @@ class Database(Turn):
         durability: Durability = "power",
         on_dirty: Callable[[], None],
         faults: Faults | None = None,
+        is_exclusive: bool = False,
     ) -> None:
         super().__init__(on_dirty, faults)
         self.guard = Guard()
         self._path = path
         self._durability = durability
+        self._is_exclusive = is_exclusive
         self._kept: sqlite3.Connection | None = None
         self._closer: finalize[[], Database] | None = None
         self._unsynced: list[Path] = []
@@ -92,7 +94,8 @@ class Database(Turn):
             return connect_memory()
         try:
             self._unsynced = ensure_file(self._path)
-            return connect_file(self._path, "FULL" if self._durability == "power" else "NORMAL")
+            synchronous = "FULL" if self._durability == "power" else "NORMAL"
+            return connect_file(self._path, synchronous, is_exclusive=self._is_exclusive)
         except (sqlite3.Error, OSError) as error:
             raise self.failure_of(error) from error
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,20 @@ def test_a_session_ended_or_still_on_the_same_boot_is_in_order(tmp_path: Path) -
     assert session.begin()
     (tmp_path / "session").write_text("another boot")
     assert not session.begin()
+
+
+def test_locked_files_belong_to_the_host_until_they_are_closed(tmp_path: Path) -> None:
+    store = DiskStore(tmp_path, "power", lock_files=True)
+    object_id = id_from_name("Room", "a")
+    database = store.open(("Room", object_id.hex), lambda: None)
+    database.put_meta("name", "a")
+    database.commit()
+    file = tmp_path / "Room" / object_id.hex[:2] / f"{object_id.hex}.sqlite"
+    assert list(store.ids("Room", known={object_id.hex})) == []
+    with closing(sqlite3.connect(file, timeout=0)) as other, pytest.raises(sqlite3.OperationalError, match="locked"):
+        other.execute("SELECT * FROM _cf_METADATA")
+    database.close()
+    assert [found.name for found in store.ids("Room")] == ["a"]
 
 
 def test_a_data_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
