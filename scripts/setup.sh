@@ -66,7 +66,7 @@ setup_python() {
     .venv/bin/python -c 'import pip, sys; sys.exit(tuple(map(int, pip.__version__.split(".")[:2])) < (25, 1))' ||
         limit 120 .venv/bin/python -m pip install -qq --disable-pip-version-check 'pip>=25.1' ||
         die "pip could not be updated; is the package index reachable?"
-    limit 600 .venv/bin/python -m pip install -qq --disable-pip-version-check -e '.[server]' "$@" ||
+    limit 600 .venv/bin/python -m pip install -qq --disable-pip-version-check --config-settings editable_mode=compat -e '.[server]' "$@" ||
         die "pip could not install the packages of pyproject.toml (see above)"
     for stamp in $stamps; do printf '%s\n' "$want" >".venv/.made-for-$stamp"; done
 }
