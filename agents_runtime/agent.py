@@ -19,10 +19,13 @@ from agents_runtime._core.identity import Identity, StartProps
 from agents_runtime._core.jobs.attempts import Attempts
 from agents_runtime._core.jobs.board import JobBoard
 from agents_runtime._core.jsonx import plain
+from agents_runtime._core.keep_alive import KeepAlive
 from agents_runtime._core.lifecycle import Lifecycle
 from agents_runtime._core.peer import CurrentAgent, Payload
+from agents_runtime._core.retry import Retrier
 from agents_runtime._core.surroundings import Surroundings
 from agents_runtime._core.teardown import Teardown, leave_memory
+from agents_runtime._core.verbs import CoreVerbs
 from agents_runtime._core.wakeups import Wakeups
 from agents_runtime._platform.base import (
     DurableObject,
@@ -80,7 +83,7 @@ async def _not_implemented() -> Any:  # noqa: ANN401 - the platform's response
     return make_response("Not implemented", 404, {"content-type": "text/plain;charset=UTF-8"})
 
 
-class Agent(SchedulerVerbs, QueueVerbs, FiberVerbs, TaskVerbs, ApprovalVerbs, DurableObject, Generic[State]):
+class Agent(CoreVerbs, SchedulerVerbs, QueueVerbs, FiberVerbs, TaskVerbs, ApprovalVerbs, DurableObject, Generic[State]):
     """A durable agent: one addressable object with its own state, storage, schedule and connected clients.
 
     Subclass it, set `initial_state`, decorate methods with `@callable`, fill in the hooks you need. One instance exists
@@ -126,6 +129,11 @@ class Agent(SchedulerVerbs, QueueVerbs, FiberVerbs, TaskVerbs, ApprovalVerbs, Du
     def _jobs(self) -> JobBoard:
         max_strikes = self._definition.options.max_alarm_memory_limit_strikes
         return JobBoard(self._platform, self._emit, self._wakeups.refresh, max_strikes=max_strikes)
+
+    @capability
+    def _keep_alive(self) -> KeepAlive:
+        interval_ms = self._definition.options.keep_alive_interval_ms
+        return KeepAlive(self._jobs, self._platform.clock, self._platform.spawn, interval_ms)
 
     @capability
     def _schedules(self) -> Schedules:
@@ -216,6 +224,10 @@ class Agent(SchedulerVerbs, QueueVerbs, FiberVerbs, TaskVerbs, ApprovalVerbs, Du
     @cached_property
     def _wakeups(self) -> Wakeups:
         return Wakeups(self._platform.alarm, self._wake_times)
+
+    @capability.lazy
+    def _retrier(self) -> Retrier:
+        return Retrier(self._definition.options.retry, self._platform.clock, self._platform.entropy)
 
     @cached_property
     def _callbacks(self) -> Callbacks:

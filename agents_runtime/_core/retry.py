@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, TypeGuard, TypeVar, cast
 
+from agents_runtime._core.capability import Capability
 from agents_runtime._core.jsonx import dumps, loads
 from agents_runtime._core.spelling import did_you_mean, snake_case
 from agents_runtime.errors import UsageError
@@ -146,6 +147,22 @@ async def retrying(
                 raise
         await clock.sleep(delay_ms(policy, attempt, entropy.random()) / 1000)
         attempt += 1
+
+
+class Retrier(Capability):
+    """Tries again as one agent does: with the defaults of its class, its clock and its dice."""
+
+    def __init__(self, defaults: RetryPolicy, clock: Clock, entropy: Entropy) -> None:
+        self._defaults = defaults
+        self._clock = clock
+        self._entropy = entropy
+
+    async def run(
+        self, work: Callable[..., Any], given: RetryLike, should_retry: Callable[[Exception, int], object] | None
+    ) -> Any:  # noqa: ANN401 - the work's own result
+        """Call `work`, sync or async, with or without a parameter for the attempt's number, until it succeeds."""
+        policy = resolve_retry(given, self._defaults)
+        return await retrying(attempt_function(work), policy, self._clock, self._entropy, should_retry)
 
 
 async def _answer(value: object) -> object:
