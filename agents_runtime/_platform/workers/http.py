@@ -8,22 +8,25 @@ from collections.abc import AsyncIterable, Mapping, Sequence
 from typing import Any
 
 import js
+import workers
 from pyodide.ffi import JsException, create_proxy, to_js
-from workers import Request, Response, wait_until
-from workers import env as _env
+from workers import Request, Response
 
 logger = logging.getLogger("agents_runtime")
 
 
 def current_environment() -> Any:
     """The environment of this Worker."""
-    return _env
+    return workers.env
 
 
 def stream_response(chunks: AsyncIterable[str | bytes], status: int, headers: Mapping[str, str]) -> Response:
     """A response whose body is produced while it is sent."""
     pipe = js.TransformStream.new()
-    wait_until(create_proxy(asyncio.get_running_loop().create_task(_pump(chunks, pipe.writable.getWriter()))))
+    task = asyncio.get_running_loop().create_task(_pump(chunks, pipe.writable.getWriter()))
+    handle = create_proxy(task)
+    task.add_done_callback(lambda _: handle.destroy())
+    workers.wait_until(handle)
     return Response(pipe.readable, status=status, headers=dict(headers))
 
 

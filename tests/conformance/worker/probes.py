@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +29,16 @@ RELAYED = {
 }
 UNSENDABLE: dict[str, Any] = {"object": object(), "function result": range(3), "complex": 1j, "frozenset": frozenset()}
 UNCONVERTIBLE: dict[str, Any] = {"tuple": (1, 2), "bytearray": bytearray(b"x"), "nested tuple": {"a": [(1,)]}}
+
+
+PLAIN = {"dict", "list", "str", "int", "float", "bool", "bytes", "NoneType"}
+
+
+def walk(value: Any) -> Iterator[Any]:
+    """A value and everything in it."""
+    yield value
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from walk(item)
 
 
 class Note(Exception):
@@ -70,6 +83,23 @@ class Probe(DurableObject):
 
     def settings(self) -> list[Any]:
         return [self.env.GREETING, getattr(self.env, "NOTHING", "absent"), type(self.env.SETTINGS).__name__ != "str"]
+
+    def javascript_globals(self) -> list[str]:
+        """Names of the library's modules that stand for JavaScript objects. On Workers only."""
+        from pyodide.ffi import JsProxy
+
+        return [
+            f"{module}.{name}"
+            for module, loaded in list(sys.modules.items())
+            if module.startswith("agents_runtime")
+            for name, value in vars(loaded).items()
+            if isinstance(value, JsProxy) and name != "js"
+        ]
+
+    def log_at(self, name: str, level: str) -> None:
+        logger = logging.getLogger(name)
+        logger.setLevel(level)
+        logger.info("an informative record")
 
     # RPC
 
@@ -361,6 +391,13 @@ class Ports(DurableObject):
         kv.put("b", None)
         kv.put("big", 1_800_000_000_000)
         return [kv.get("a"), kv.get("b"), kv.get("missing"), kv.get("big"), kv.delete("a"), kv.delete("a"), kv.get("a")]
+
+    def foreign_types(self) -> list[str]:
+        """Types that are not Python's own, of what the port gives back."""
+        self.port.kv.put("k", {"null": None, "list": [None, {"deep": None}], "whole": 2.0, "big": 2**40})
+        found = [self.port.kv.get("k"), self.port.kv.get("missing")]
+        found += self.port.sql.execute("SELECT NULL AS a, x'00ff' AS b, 1 AS c, 2.5 AS d, 'x' AS e")
+        return sorted({type(value).__name__ for value in walk(found)} - PLAIN)
 
     # Identity and bindings
 
