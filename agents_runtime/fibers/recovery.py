@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("agents_runtime")
 
 LONGEST_WAIT_MS = 300_000
-MAX_CRASHES = 10
-"""So often the recovery of one fiber may take the agent down; then the fiber is given up."""
+MAX_CRASHES = 5
+"""So often the recovery of one fiber may take the agent down; then it is given up. The platform gives up an alarm that
+took the object down seven times, so this has to be less."""
 
 MISSES_KEY = "cf_agents:fiber_recovery_misses"
 """How many scans in a row recovered nothing, kept so that the waits grow through eviction."""

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("agents_runtime")
 
 WAKE = "wake"
-MAX_INTERRUPTIONS = 10
-"""So often in a row a run may be interrupted without any progress; then it fails."""
+MAX_INTERRUPTIONS = 5
+"""So often in a row a run may be interrupted without writing to its journal; then it fails. The platform gives up an
+alarm that took the object down seven times, so this has to be less."""
 
 UNTIMED_WAKE_MS = 24 * 3_600_000
 """How often a run that waits without a limit looks for itself whether it may go on."""
