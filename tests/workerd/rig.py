@@ -113,6 +113,11 @@ class Rig:
         if process is not None:
             process.stop()
 
+    def restart(self) -> None:
+        """Start it again on the same storage."""
+        self.stop()
+        self.start()
+
     def kill(self) -> None:
         process, self._process = self._process, None
         if process is not None:
