@@ -16,16 +16,14 @@ from agents_runtime._core.capability import DONE, Done, Parts, capability
 from agents_runtime._core.events import Emitter, Observability, subscribers
 from agents_runtime._core.failures import debug_text
 from agents_runtime._core.identity import Identity, StartProps
-from agents_runtime._core.jobs.attempts import Attempts
 from agents_runtime._core.jobs.board import JobBoard
 from agents_runtime._core.jsonx import plain
 from agents_runtime._core.keep_alive import KeepAlive
 from agents_runtime._core.lifecycle import Lifecycle
-from agents_runtime._core.peer import CurrentAgent, Payload
+from agents_runtime._core.peer import CurrentAgent
 from agents_runtime._core.retry import Retrier
 from agents_runtime._core.surroundings import Surroundings
 from agents_runtime._core.teardown import Teardown, leave_memory
-from agents_runtime._core.verbs import CoreVerbs
 from agents_runtime._core.wakeups import Wakeups
 from agents_runtime._platform.base import (
     DurableObject,
@@ -37,25 +35,21 @@ from agents_runtime._platform.base import (
 )
 from agents_runtime.approvals.approvals import Approvals
 from agents_runtime.approvals.store import ApprovalStore
-from agents_runtime.approvals.verbs import ApprovalVerbs
 from agents_runtime.connections.connection import Connection
 from agents_runtime.connections.handshake import ConnectionContext, Handshake, Refusal, names_agent
-from agents_runtime.connections.registry import ConnectionRegistry, Exclusion
+from agents_runtime.connections.registry import ConnectionRegistry
 from agents_runtime.connections.traffic import Traffic, answer_close
 from agents_runtime.context import CURRENT, Entry, call_in, is_awaitable, run_in
 from agents_runtime.definition import HIDDEN_FROM_CALL, Definition, define
 from agents_runtime.errors import NotJson, PeerError, SqlError, UsageError
 from agents_runtime.fibers.fibers import Fibers
-from agents_runtime.fibers.verbs import FiberVerbs
 from agents_runtime.queue.items import Queue
-from agents_runtime.queue.verbs import QueueVerbs
 from agents_runtime.routing.messages import is_upgrade
 from agents_runtime.rpc.calls import Calls
 from agents_runtime.scheduler.schedules import Schedules
-from agents_runtime.scheduler.verbs import SchedulerVerbs
 from agents_runtime.state.store import UNSET, StateHooks, StateStore
 from agents_runtime.tasks.engine import Tasks
-from agents_runtime.tasks.verbs import TaskVerbs
+from agents_runtime.verbs import Verbs
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -83,7 +77,7 @@ async def _not_implemented() -> Any:  # noqa: ANN401 - the platform's response
     return make_response("Not implemented", 404, {"content-type": "text/plain;charset=UTF-8"})
 
 
-class Agent(CoreVerbs, SchedulerVerbs, QueueVerbs, FiberVerbs, TaskVerbs, ApprovalVerbs, DurableObject, Generic[State]):
+class Agent(Verbs, DurableObject, Generic[State]):
     """A durable agent: one addressable object with its own state, storage, schedule and connected clients.
 
     Subclass it, set `initial_state`, decorate methods with `@callable`, fill in the hooks you need. One instance exists
@@ -139,10 +133,8 @@ class Agent(CoreVerbs, SchedulerVerbs, QueueVerbs, FiberVerbs, TaskVerbs, Approv
     def _schedules(self) -> Schedules:
         definition = self._definition
         return Schedules(
-            self._jobs,
+            self._surroundings,
             self._callbacks,
-            self._attempts("schedule", tells_execution=True),
-            self._platform,
             definition.options,
             is_starting=lambda: self._lifecycle.is_starting,
             has_task_hook=definition.has_task_hook,
@@ -150,8 +142,7 @@ class Agent(CoreVerbs, SchedulerVerbs, QueueVerbs, FiberVerbs, TaskVerbs, Approv
 
     @capability
     def _queue(self) -> Queue:
-        attempts, options = self._attempts("queue"), self._definition.options
-        return Queue(self._jobs, self._callbacks, attempts, self._platform, options)
+        return Queue(self._surroundings, self._callbacks, self._definition.options)
 
     @capability
     def _connections(self) -> ConnectionRegistry:
@@ -233,10 +224,6 @@ class Agent(CoreVerbs, SchedulerVerbs, QueueVerbs, FiberVerbs, TaskVerbs, Approv
     def _callbacks(self) -> Callbacks:
         return Callbacks(self)
 
-    def _attempts(self, kind: str, *, tells_execution: bool = False) -> Attempts:
-        invoke, platform = partial(run_in, self._scope), self._platform
-        return Attempts(kind, invoke, self._report, self._emit, platform.clock, platform.entropy, tells_execution)
-
     @cached_property
     def _emit(self) -> Emitter:
         return Emitter(type(self).__name__, lambda: self.name, self._platform.clock.now_ms, lambda: self.observability)
@@ -306,43 +293,7 @@ class Agent(CoreVerbs, SchedulerVerbs, QueueVerbs, FiberVerbs, TaskVerbs, Approv
         except Exception as error:
             raise SqlError(query, error) from error
 
-    # Clients
-
-    def broadcast(self, message: Payload, without: Exclusion = None) -> Done:
-        """Send one message to every connected client: text and bytes as they are, a mapping as JSON text.
-
-        Acts at once; awaiting is optional. A connection that is closing is left out silently.
-
-        Args:
-            message: what to send.
-            without: a connection, an id (all connections with that id), or several of either.
-        """
-        self._connections.broadcast(message, without)
-        return DONE
-
-    def get_connection(self, connection_id: str) -> Connection | None:
-        """Find the open connection with this id, the newest if there are several; None if there is none."""
-        return self._connections.get(connection_id)
-
-    def get_connections(self, tag: str | None = None) -> list[Connection]:
-        """List the open connections, newest first; only those with `tag` when it is given. An id is a tag."""
-        return self._connections.all(tag)
-
-    def set_connection_readonly(self, connection: Connection, is_readonly: bool = True, /) -> None:
-        """Forbid a connection to change the state, or allow it again. Survives the agent's sleep.
-
-        Its own state writes are refused then, and so is `set_state` in methods it calls.
-        """
-        connection.is_readonly = is_readonly
-        connection.save_flags()
-
-    def is_connection_readonly(self, connection: Connection) -> bool:
-        """Whether a connection may not change the state."""
-        return connection.is_readonly
-
-    def is_connection_protocol_enabled(self, connection: Connection) -> bool:
-        """Whether a connection gets the agent's own frames: identity, state, MCP servers."""
-        return connection.sends_protocol
+    # Calls
 
     def get_callable_methods(self) -> dict[str, CallableMetadata]:
         """List what clients may call: the metadata of each `@callable` method, by wire name."""
@@ -445,18 +396,6 @@ class Agent(CoreVerbs, SchedulerVerbs, QueueVerbs, FiberVerbs, TaskVerbs, Approv
 
     def validate_state_change(self, next_state: State, source: StateSource, /) -> None:
         """Raise to refuse a state before it is stored. `source` is "server" or a connection. Plain `def` only."""
-
-    def get_connection_tags(self, connection: Connection, ctx: ConnectionContext, /) -> Any:  # noqa: ANN401 - sync or async
-        """Return tags for a new connection, at most 9 of up to 256 characters, for `get_connections(tag)`."""
-        return ()
-
-    def should_connection_be_readonly(self, connection: Connection, ctx: ConnectionContext, /) -> bool:
-        """Whether a new connection may not change the state. Plain `def` only."""
-        return False
-
-    def should_send_protocol_messages(self, connection: Connection, ctx: ConnectionContext, /) -> bool:
-        """Whether a new connection gets identity, state and MCP frames. Plain `def` only."""
-        return True
 
     # The platform's events
 

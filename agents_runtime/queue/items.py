@@ -12,25 +12,28 @@ from typing import TYPE_CHECKING, Any
 
 from agents_runtime._core.capability import Capability
 from agents_runtime._core.ids import nanoid
+from agents_runtime._core.jobs.attempts import Attempts
 from agents_runtime._core.jobs.board import JOB_ID_SIZE
 from agents_runtime._core.jobs.port import QUEUE
+from agents_runtime._core.jobs.table import has_table
 from agents_runtime._core.jsonx import Json, dumps, size_bytes
 from agents_runtime._core.retry import RetryLike, resolve_retry, retry_from_json, retry_to_json
 from agents_runtime.errors import SchemaTooNew, StorageError, TooManyPending, UsageError
-from agents_runtime.queue.migration import VERSION, VERSION_KEY, migrate, stored_version
 from agents_runtime.queue.models import DeadLetter, QueueItem
 from agents_runtime.queue.store import QueueStore
 
 if TYPE_CHECKING:
     from agents_runtime._core.callbacks import Callback, Callbacks
-    from agents_runtime._core.jobs.attempts import Attempts
-    from agents_runtime._core.jobs.port import Job, Jobs, Outcome
+    from agents_runtime._core.jobs.port import Job, Outcome
     from agents_runtime._core.options import AgentOptions
     from agents_runtime._core.retry import RetryPolicy
-    from agents_runtime._platform.ports import Platform
+    from agents_runtime._core.surroundings import Surroundings
 
 logger = logging.getLogger("agents_runtime")
 
+VERSION_KEY = "cf_agents:queue_schema_version"
+VERSION = 1
+OLD_TABLE = "cf_agents_queues"
 MAX_PAYLOAD_BYTES = 1_048_576
 MAX_PRIORITY = 1_000
 LARGEST_STEP_BACK_MS = 60_000
@@ -43,27 +46,27 @@ _NO_METHOD = "the class has no such method"
 class Queue(Capability):
     """The queue of one agent."""
 
-    def __init__(
-        self, jobs: Jobs, callbacks: Callbacks, attempts: Attempts, platform: Platform, options: AgentOptions
-    ) -> None:
-        self._jobs = jobs
+    def __init__(self, around: Surroundings, callbacks: Callbacks, options: AgentOptions) -> None:
+        self._jobs = around.jobs
         self._callbacks = callbacks
-        self._attempts = attempts
-        self._platform = platform
+        self._attempts = Attempts.of(around, "queue")
+        self._platform = around.platform
         self._options = options
-        self._store = QueueStore(platform.sql)
+        self._store = QueueStore(around.platform.sql)
         self._last_ms = 0
         self._pending: int | None = None
         self._refusal: SchemaTooNew | None = None
-        jobs.register(QUEUE, self._run, concurrency=options.queue_concurrency)
+        around.jobs.register(QUEUE, self._run, concurrency=options.queue_concurrency)
 
     async def on_start(self) -> None:
         """Take over the items of an older table."""
-        version = stored_version(self._platform.kv)
+        version: Any = self._platform.kv.get(VERSION_KEY) or 0
         if version > VERSION:
             self._refusal = SchemaTooNew(VERSION_KEY, version, VERSION)
             logger.error("the queue is kept, but neither runs nor changes: %s", self._refusal)
-        elif version < VERSION:
+        elif version < VERSION and has_table(self._platform.sql, OLD_TABLE):
+            from agents_runtime.queue.migration import migrate
+
             migrate(self._platform, self._jobs, self._options.retry)
 
     # Queueing

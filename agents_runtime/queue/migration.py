@@ -8,28 +8,17 @@ from typing import TYPE_CHECKING, Any
 from agents_runtime._core.jobs.port import QUEUE
 from agents_runtime._core.jsonx import Json, loads
 from agents_runtime._core.retry import RetryPolicy, resolve_retry
+from agents_runtime.queue.items import VERSION, VERSION_KEY
 
 if TYPE_CHECKING:
     from agents_runtime._core.jobs.port import Jobs
-    from agents_runtime._platform.ports import KeyValue, Platform, Row
+    from agents_runtime._platform.ports import Platform, Row
 
 logger = logging.getLogger("agents_runtime")
 
-VERSION_KEY = "cf_agents:queue_schema_version"
-VERSION = 1
-_LOOK = "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'cf_agents_queues'"
-
-
-def stored_version(kv: KeyValue) -> int:
-    """Which version of the schema this object's queue has; 0 before the first."""
-    stored: Any = kv.get(VERSION_KEY)
-    return int(stored or 0)
-
 
 def migrate(platform: Platform, jobs: Jobs, defaults: RetryPolicy) -> None:
-    """Copy the items of an old table into the job table, in order, if there is one that was not copied yet."""
-    if not platform.sql.execute(_LOOK):
-        return
+    """Copy the items of the old table into the job table, in order."""
     now_ms = platform.clock.now_ms()
     for row in platform.sql.execute("SELECT * FROM cf_agents_queues ORDER BY created_at, rowid"):
         try:

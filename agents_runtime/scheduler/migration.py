@@ -12,32 +12,22 @@ from agents_runtime._core.jobs.port import SCHEDULER
 from agents_runtime._core.jsonx import Json, loads
 from agents_runtime._core.retry import resolve_retry
 from agents_runtime.errors import UsageError
+from agents_runtime.scheduler.schedules import VERSION, VERSION_KEY
 
 if TYPE_CHECKING:
     from agents_runtime._core.jobs.port import Jobs
     from agents_runtime._core.options import AgentOptions
-    from agents_runtime._platform.ports import KeyValue, Platform, Row
+    from agents_runtime._platform.ports import Platform, Row
 
 logger = logging.getLogger("agents_runtime")
 
-VERSION_KEY = "cf_agents:schedules_schema_version"
-VERSION = 2
-_LOOK = "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'cf_agents_schedules'"
 _HEARTBEAT = "_cf_keepAliveHeartbeat"
 _RECOVERY_LOOPS = ("_chatRecoveryContinue", "_chatRecoveryRetry")
 _TYPES = ("scheduled", "delayed", "cron", "interval")
 
 
-def stored_version(kv: KeyValue) -> int:
-    """Which version of the schema this object's schedules have; 0 before the first."""
-    stored: Any = kv.get(VERSION_KEY)
-    return int(stored or 0)
-
-
 def migrate(platform: Platform, jobs: Jobs, options: AgentOptions) -> None:
-    """Copy the schedules of an old table into the job table, if there is one that was not copied yet."""
-    if not platform.sql.execute(_LOOK):
-        return
+    """Copy the schedules of the old table into the job table."""
     for row in platform.sql.execute("SELECT * FROM cf_agents_schedules ORDER BY time, created_at, id"):
         try:
             _copy(row, jobs, options)

@@ -9,16 +9,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
 from agents_runtime._core.capability import Capability
 from agents_runtime._core.durations import duration_ms
+from agents_runtime._core.jobs.attempts import Attempts
 from agents_runtime._core.jobs.port import SCHEDULER, Outcome, RescheduleAt
+from agents_runtime._core.jobs.table import has_table
 from agents_runtime._core.jsonx import dumps, loads, size_bytes
 from agents_runtime._core.retry import RetryLike, resolve_retry, retry_to_json
 from agents_runtime.errors import SchemaTooNew, TooManyPending, UnknownCallback, UsageError
-from agents_runtime.scheduler.matching import Index
-from agents_runtime.scheduler.migration import VERSION, VERSION_KEY, migrate, stored_version
 from agents_runtime.scheduler.models import Schedule, Stored, read_stored, schedule_of, write_stored
 from agents_runtime.scheduler.when import (
     ByCron,
@@ -38,14 +39,17 @@ from agents_runtime.scheduler.when import (
 if TYPE_CHECKING:
     from agents_runtime._core.callbacks import Callback, Callbacks
     from agents_runtime._core.durations import Duration
-    from agents_runtime._core.jobs.attempts import Attempts
-    from agents_runtime._core.jobs.port import Job, Jobs
+    from agents_runtime._core.jobs.port import Job
     from agents_runtime._core.options import AgentOptions
-    from agents_runtime._platform.ports import Platform
+    from agents_runtime._core.surroundings import Surroundings
+    from agents_runtime.scheduler.matching import Index
 
 logger = logging.getLogger("agents_runtime")
 
 TASK_HOOK = "on_task"
+VERSION_KEY = "cf_agents:schedules_schema_version"
+VERSION = 2
+OLD_TABLE = "cf_agents_schedules"
 MAX_PAYLOAD_BYTES = 1_048_576
 
 
@@ -59,36 +63,41 @@ class Schedules(Capability):
 
     def __init__(
         self,
-        jobs: Jobs,
+        around: Surroundings,
         callbacks: Callbacks,
-        attempts: Attempts,
-        platform: Platform,
         options: AgentOptions,
         *,
         is_starting: Callable[[], bool],
         has_task_hook: bool,
     ) -> None:
-        self._jobs = jobs
+        self._jobs = around.jobs
         self._callbacks = callbacks
-        self._attempts = attempts
-        self._platform = platform
-        self._clock = platform.clock
+        self._attempts = Attempts.of(around, "schedule", tells_execution=True)
+        self._platform = around.platform
+        self._clock = around.platform.clock
         self._options = options
         self._is_starting = is_starting
         self._has_task_hook = has_task_hook
-        self._index = Index(jobs)
         self._warned: set[str] = set()
         self._refusal: SchemaTooNew | None = None
-        jobs.register(SCHEDULER, self._run, hung=self._hung)
+        around.jobs.register(SCHEDULER, self._run, hung=self._hung)
 
     async def on_start(self) -> None:
         """Take over the schedules of an older table."""
-        version = stored_version(self._platform.kv)
+        version: Any = self._platform.kv.get(VERSION_KEY) or 0
         if version > VERSION:
             self._refusal = SchemaTooNew(VERSION_KEY, version, VERSION)
             logger.error("schedules are kept, but neither run nor change: %s", self._refusal)
-        elif version < VERSION:
+        elif version < VERSION and has_table(self._platform.sql, OLD_TABLE):
+            from agents_runtime.scheduler.migration import migrate
+
             migrate(self._platform, self._jobs, self._options)
+
+    @cached_property
+    def _index(self) -> Index:
+        from agents_runtime.scheduler.matching import Index
+
+        return Index(self._jobs)
 
     # Making them
 
@@ -183,7 +192,8 @@ class Schedules(Capability):
             singleflight=isinstance(timing, Every),
             hung_timeout_s=self._options.hung_schedule_timeout_seconds,
         )
-        self._index.added(job, stored)
+        if "_index" in vars(self):
+            self._index.added(job, stored)
         self._tell("create", job)
         return schedule_of(job, _with_payload(stored))
 

@@ -1,6 +1,7 @@
 """Reading when something is to happen: from what users write to one of four timings, and from a timing to its next run.
 
 Pure, but for the moment it is given as now. Every time is rounded up to whole milliseconds, so that nothing is early.
+What reads cron expressions and time zones is imported when one is used.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from typing import TYPE_CHECKING
 from agents_runtime._core.durations import duration_ms
 from agents_runtime._core.jobs.board import LATEST_MS
 from agents_runtime.errors import InvalidCron, UsageError
-from agents_runtime.scheduler.cron import is_cron_like, parse_cron
-from agents_runtime.scheduler.zones import moment_s, next_run_s, wall_clock_s, zone_of
 
 if TYPE_CHECKING:
     from agents_runtime._core.durations import Duration
@@ -97,12 +96,16 @@ def _from_text(text: str, tz: str | None, now_ms: int) -> At | After | ByCron:
         if tz is not None:
             raise UsageError("tz= is for dates and cron expressions; a delay is the same in every time zone")
         return After(duration_ms(text, "the delay"))
+    from agents_runtime.scheduler.cron import is_cron_like
+
     if not is_cron_like(text):
         raise UsageError(
             f"{text!r} is no time: give a date ('2026-01-31T09:00:00Z'), a delay ('5 minutes', or seconds as a number) "
             "or a cron expression ('0 9 * * 1-5')"
         )
     if tz is not None:
+        from agents_runtime.scheduler.zones import zone_of
+
         zone_of(tz)
     check_cron(text, tz, now_ms)
     return ByCron(text, tz)
@@ -110,6 +113,8 @@ def _from_text(text: str, tz: str | None, now_ms: int) -> At | After | ByCron:
 
 def check_cron(expression: str, tz: str | None, now_ms: int) -> None:
     """Raise InvalidCron if an expression cannot be read, with the next runs of what was probably meant."""
+    from agents_runtime.scheduler.cron import parse_cron
+
     try:
         parse_cron(expression)
     except InvalidCron as error:
@@ -159,6 +164,9 @@ def first_ms(timing: Timing, now_ms: int) -> int:
 def next_ms(timing: ByCron | Every, now_ms: int) -> int:
     """The next run after `now_ms`."""
     if isinstance(timing, ByCron):
+        from agents_runtime.scheduler.cron import parse_cron
+        from agents_runtime.scheduler.zones import next_run_s, zone_of
+
         zone = UTC if timing.tz is None else zone_of(timing.tz)
         return next_run_s(parse_cron(timing.expression), zone, now_ms // 1000) * 1000
     if timing.anchor_ms is None:
@@ -179,6 +187,8 @@ def shortest_gap_ms(timing: Timing, now_ms: int) -> int | None:
 def moment_ms(moment: datetime, tz: str | None = None) -> int:
     """A date as milliseconds since the epoch. Without a zone of its own it is one of `tz`, or of UTC."""
     if moment.tzinfo is None and tz is not None:
+        from agents_runtime.scheduler.zones import moment_s, wall_clock_s, zone_of
+
         micros = moment.microsecond
         return moment_s(wall_clock_s(moment.replace(microsecond=0)), zone_of(tz)) * 1000 + math.ceil(micros / 1000)
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

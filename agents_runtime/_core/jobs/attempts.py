@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agents_runtime._core.jobs.port import Job
     from agents_runtime._core.jsonx import Json
     from agents_runtime._core.retry import RetryPolicy
+    from agents_runtime._core.surroundings import Surroundings
     from agents_runtime._platform.ports import Clock, Entropy
 
 logger = logging.getLogger("agents_runtime")
@@ -50,6 +51,12 @@ class Attempts:
     clock: Clock
     entropy: Entropy
     tells_execution: bool = False
+
+    @classmethod
+    def of(cls, around: Surroundings, kind: str, *, tells_execution: bool = False) -> Attempts:
+        """How one agent tries its jobs of a kind."""
+        platform = around.platform
+        return cls(kind, around.call, around.report, around.emit, platform.clock, platform.entropy, tells_execution)
 
     async def run(
         self, job: Job, method: Callable[..., Any], payload: Json, item: object, policy: RetryPolicy

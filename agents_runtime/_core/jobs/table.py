@@ -237,6 +237,12 @@ class JobTable:
             raise SqlError(statement, error) from error
 
 
+def has_table(sql: SqlStore, name: str) -> bool:
+    """Whether the object has a table of that name."""
+    statement = "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return bool(sql.execute(statement, name))
+
+
 def _owned(capability: str, fn: str | None) -> tuple[str, tuple[str, ...]]:
     return ("capability = ?", (capability,)) if fn is None else ("capability = ? AND fn = ?", (capability, fn))
 
