@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agents_runtime.context import get_current_agent
     from agents_runtime.errors import (
         AgentError,
+        NonRetryableError,
         PeerError,
         RemoteError,
         RetryableError,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     )
     from agents_runtime.rpc.decorate import CallableMetadata, call_callable, callable, get_callable_methods
     from agents_runtime.rpc.streaming import StreamingResponse
+    from agents_runtime.tasks.declare import task
 
 __version__ = "0.1.0"
 
@@ -53,6 +55,7 @@ _HOMES = {
     "Cors": "routing.cors",
     "CurrentAgent": "_core.peer",
     "Event": "_core.events",
+    "NonRetryableError": "errors",
     "Observability": "_core.events",
     "PeerError": "errors",
     "RemoteError": "errors",
@@ -77,6 +80,7 @@ _HOMES = {
     "route_agent_requests": "routing.route",
     "stream_response": "_platform.base",
     "subscribe": "_core.events",
+    "task": "tasks.declare",
 }
 
 __all__ = [
@@ -90,6 +94,7 @@ __all__ = [
     "Cors",
     "CurrentAgent",
     "Event",
+    "NonRetryableError",
     "Observability",
     "PeerError",
     "RemoteError",
@@ -115,6 +120,7 @@ __all__ = [
     "route_agent_requests",
     "stream_response",
     "subscribe",
+    "task",
 ]
 
 
