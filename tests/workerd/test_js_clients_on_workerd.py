@@ -1,4 +1,4 @@
-"""The JavaScript `AgentClient`, unmodified, in Node, against agents on the real runtime: as tests/js, over another host."""
+"""The JavaScript `AgentClient`, unmodified, in Node, against agents on the real runtime."""
 
 from __future__ import annotations
 

@@ -102,9 +102,9 @@ def install_wheels() -> Path:
     return site
 
 
-def run(command: list[str], source: str) -> None:
+def run(command: list[str], source: str, folder: Path = HERE) -> None:
     """Run an installer. Raises Missing when what it needs cannot be reached."""
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=INSTALL_S, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_S, check=False)
     if done.returncode == 0:
         return
     if any(sign in done.stderr for sign in NO_NETWORK):

@@ -1,0 +1,49 @@
+"""The agent of `desk.js`, in Python: each finds what the other has stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workers import Response, WorkerEntrypoint
+
+from agents_runtime import Agent, callable, route_agent_request
+
+
+class Desk(Agent):
+    initial_state: dict[str, Any] = {"count": 0}
+
+    @callable
+    def increment(self, by: int) -> Any:
+        self.set_state({**self.state, "count": self.state["count"] + by})
+        return self.state
+
+    @callable
+    async def plan(self) -> Any:
+        await self.schedule(3600, "remind", {"text": "in an hour é"})
+        await self.schedule("0 9 * * 1", "remind", {"text": "on Mondays"})
+        await self.schedule_every(600, "remind", {"text": "every ten minutes"})
+        return await self.planned()
+
+    @callable(name="planSoon")
+    async def plan_soon(self, seconds: int) -> str:
+        await self.schedule(seconds, "remind", {"text": "soon, from Python"})
+        return "planned"
+
+    @callable
+    async def planned(self) -> Any:
+        return sorted(
+            [one.type, one.callback, one.payload["text"], one.cron, one.interval_seconds]
+            for one in await self.get_schedules()
+        )
+
+    def remind(self, payload: Any, schedule: Any = None) -> None:
+        self.set_state({**self.state, "reminded": f"Python: {payload['text']}"})
+
+    @callable
+    def look(self) -> Any:
+        return self.state
+
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        return await route_agent_request(request, self.env) or Response("no agent", status=404)
