@@ -31,10 +31,11 @@ class Desk(Agent):
 
     @callable
     async def planned(self) -> Any:
-        return sorted(
-            [one.type, one.callback, one.payload["text"], one.cron, one.interval_seconds]
-            for one in await self.get_schedules()
-        )
+        found: list[list[Any]] = []
+        for one in await self.get_schedules():
+            payload: Any = one.payload
+            found.append([one.type, one.callback, payload["text"], one.cron, one.interval_seconds])
+        return sorted(found)
 
     def remind(self, payload: Any, schedule: Any = None) -> None:
         self.set_state({**self.state, "reminded": f"Python: {payload['text']}"})
