@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from agents_runtime._core.capability import DONE, Done
 from agents_runtime._core.turns import NEXT_TURN
@@ -100,6 +100,7 @@ class Attempt:
         self._doom: Exception | None = None
         self._lost: Lost | None = None
         self._is_over = False
+        self._is_broken = False
         self._is_progress_noted = claim.attempt <= 1
         self._status: str | None = None
 
@@ -112,7 +113,7 @@ class Attempt:
         handler.add_done_callback(_forget)  # what it raised is looked at here, or the agent is gone
         has_ended = False
         try:
-            while not (has_ended := handler.done()) and self._lost is None:
+            while not (has_ended := handler.done()) and not self.is_ending:
                 await self._news.wait()
                 self._news.clear()
                 if await self._is_at_rest(handler):
@@ -123,9 +124,22 @@ class Attempt:
             await self.end({handler, *self._inside})
         if self._lost is not None:
             return self._lost
+        if self._doom is not None:
+            return Failed(self._doom)
         if not has_ended:
             return _suspension(waits)
         return self._verdict(handler)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the attempt ends, whatever its code does."""
+        return self._is_over or self._lost is not None or self._is_broken
+
+    def fail(self, error: Exception) -> None:
+        """Fail the run without waiting for its code, which does not answer."""
+        self._doom = self._doom or error
+        self._is_broken = True
+        self._stir()
 
     def abandon(self) -> None:
         """End the attempt: the run is settled."""
@@ -139,8 +153,6 @@ class Attempt:
             signal.set()
 
     def _verdict(self, handler: asyncio.Task[Any]) -> End:
-        if self._doom is not None:
-            return Failed(self._doom)
         if handler.cancelled():
             return Failed(DurabilityError("the task was cancelled from within: something it awaited was cancelled"))
         error = handler.exception()
@@ -287,13 +299,6 @@ class Attempt:
         finally:
             del self._waits[name], self._signals[name]
             self._stir()
-
-    def leave(self, work: asyncio.Future[Any]) -> None:
-        """Cancel work that nobody waits for any more; the attempt's end waits for it."""
-        if not work.done():
-            self._inside.add(cast("asyncio.Task[Any]", work))
-            work.add_done_callback(_forget)
-            work.cancel()
 
 
 def _is_name(name: object) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from agents_runtime._core.jsonx import Json, loads
 from agents_runtime.context import is_awaitable
 from agents_runtime.errors import ApprovalExpired, ApprovalRejected, DurabilityError, StorageError
+from agents_runtime.tasks.attempt import GRACE_S
 from agents_runtime.tasks.declare import checked_json
 from agents_runtime.tasks.errors import StepFailed, StepTimedOut
 from agents_runtime.tasks.journal import Entry, Execute, Fail, Replay, Wait, after_failure, decide, failure_of
@@ -93,20 +94,32 @@ class Steps:
             CURRENT_STEP.set(previous)
 
     async def _within(self, name: str, awaitable: Awaitable[Any], timeout_ms: int) -> object:
-        """Wait for a step's function, in a task of its own, until its time is over."""
-        work = asyncio.ensure_future(awaitable)
-        timer = asyncio.ensure_future(self._clock.sleep(timeout_ms / 1000))
+        """Wait for a step's function until its time is over.
+
+        It runs in this very task: what it wrote since its last await is committed together with its journal entry.
+        """
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        before = task.cancelling()
+        late = asyncio.Event()
+        guard = asyncio.ensure_future(self._guard(task, name, timeout_ms / 1000, late))
         try:
-            await asyncio.wait({work, timer}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                await self._attempt.end({work})
-                raise StepTimedOut(name, timeout_ms / 1000)
-            if work.cancelled():
-                raise DurabilityError(f"the step {name!r} was cancelled from within, by something it awaited")
-            return work.result()
+            return await awaitable
+        except asyncio.CancelledError:
+            if late.is_set() and task.uncancel() <= before:
+                raise StepTimedOut(name, timeout_ms / 1000) from None
+            if task.cancelling() <= before and not self._attempt.is_ending:
+                raise DurabilityError(f"the step {name!r} was cancelled from within, by something it awaited") from None
+            raise
         finally:
-            timer.cancel()
-            self._attempt.leave(work)
+            guard.cancel()
+
+    async def _guard(self, task: asyncio.Task[Any], name: str, timeout_s: float, late: asyncio.Event) -> None:
+        """Cancel a step's function when its time is over; fail the run if it ignores that."""
+        await self._clock.sleep(timeout_s)
+        late.set()
+        task.cancel()
+        await self._clock.sleep(GRACE_S)
+        self._attempt.fail(StepTimedOut(name, timeout_s))
 
     # Waiting
 

@@ -326,3 +326,83 @@ async def test_tables_are_those_of_the_javascript_sdk(runtime):
         "step_name updated_at"
     )
     assert await inside(runtime, agent, lambda agent: agent.ctx.storage.kv.get("cf_agents:tasks_schema_version")) == 1
+
+
+async def test_what_a_step_stores_last_is_committed_with_its_journal_entry(runtime):
+    class Keeper(Base):
+        initial_state = []
+
+        @task
+        async def keep(self, step):
+            for number in range(3):
+                await step.do(f"part {number}", self.store, number)
+
+        async def store(self, number):
+            await self.ctx.agents_platform.clock.sleep(1)
+            self.set_state([*self.state, number])
+
+        async def kept(self):
+            return self.state
+
+    async def story(world):
+        yield await world.get(Keeper, "a").start("keep")
+        await world.advance(seconds=5)
+
+    async def once_each(world, acknowledged):
+        await world.advance(minutes=2)
+        if acknowledged:
+            assert await world.get(Keeper, "a").kept() == [0, 1, 2]
+
+    await runtime.crash_sweep(story, once_each)
+
+
+async def test_a_step_that_ignores_its_time_limit_fails_the_run(runtime):
+    class Deaf(Base):
+        @task
+        async def work(self, step):
+            await step.do("deaf", self.deaf, timeout=10)
+
+        async def deaf(self):
+            for _ in range(200):
+                try:
+                    await self.ctx.agents_platform.clock.sleep(1)
+                except asyncio.CancelledError:
+                    act("heard, and went on")
+
+    runtime.expect_errors()
+    agent = runtime.get(Deaf, "a")
+    await agent.start("work")
+    await runtime.advance(seconds=71)
+    assert await agent.look() == ["failed", "StepTimedOut"]
+    assert "heard, and went on" in EFFECTS
+    await runtime.advance(seconds=200)
+
+
+async def test_a_step_may_limit_its_own_time_and_cancel_its_own_work(runtime):
+    class Own(Base):
+        @task
+        async def work(self, step):
+            return [await step.do("limited", self.limited), await step.do("cancelled", self.cancelled, delay=0)]
+
+        async def limited(self):
+            try:
+                async with asyncio.timeout(0.001):
+                    await asyncio.Event().wait()
+            except TimeoutError:
+                return "gave up"
+
+        async def cancelled(self):
+            waiting = asyncio.ensure_future(asyncio.Event().wait())
+            if not EFFECTS:
+                act("cancelled")
+                waiting.cancel()
+                await waiting
+            waiting.cancel()
+            return "fine"
+
+    agent = runtime.get(Own, "a")
+    await agent.start("work")
+    for _ in range(50):
+        await asyncio.sleep(0.001)
+    await runtime.advance(seconds=1)
+    assert await agent.look() == ["completed", ["gave up", "fine"]]
