@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypedDict, cast, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, TypedDict, cast, get_args
 
+from agents_runtime._core.records import Record
 from agents_runtime._core.spelling import did_you_mean
 from agents_runtime.errors import UsageError
 
@@ -32,7 +33,7 @@ class FiberConflict(UsageError):
 
 
 @dataclass(frozen=True, slots=True)
-class FiberInfo:
+class FiberInfo(Record):
     """A managed fiber, as it is stored. All times are milliseconds since the epoch.
 
     Attributes:
@@ -55,9 +56,23 @@ class FiberInfo:
     settled_at_ms: int | None = None
     accepted: bool = False
 
+    javascript_names: ClassVar[dict[str, str]] = {
+        "fiberId": "fiber_id",
+        "name": "name",
+        "idempotencyKey": "idempotency_key",
+        "status": "status",
+        "snapshot": "snapshot",
+        "error": "error",
+        "metadata": "metadata",
+        "createdAt": "created_at_ms",
+        "startedAt": "started_at_ms",
+        "settledAt": "settled_at_ms",
+        "accepted": "accepted",
+    }
+
 
 @dataclass(frozen=True, slots=True)
-class FiberRecovery:
+class FiberRecovery(Record):
     """A fiber that was interrupted, for `on_fiber_recovered`.
 
     Attributes:
@@ -79,6 +94,17 @@ class FiberRecovery:
     status: FiberStatus | None = None
     idempotency_key: str | None = None
     metadata: Json = None
+
+    javascript_names: ClassVar[dict[str, str]] = {
+        "id": "id",
+        "name": "name",
+        "snapshot": "snapshot",
+        "createdAt": "created_at_ms",
+        "recoveryReason": "recovery_reason",
+        "status": "status",
+        "idempotencyKey": "idempotency_key",
+        "metadata": "metadata",
+    }
 
 
 class _Resolved(TypedDict):

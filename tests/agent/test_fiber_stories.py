@@ -150,6 +150,7 @@ async def test_a_managed_fiber_is_run_once_per_key(runtime):
 
     first = await inside(runtime, agent, work)
     assert (first.status, first.metadata) == ("pending", {"by": "ada"})
+    assert (first["fiberId"], first["createdAt"]) == (first.fiber_id, runtime.now_ms), "JavaScript's names work too"
     await runtime.advance(seconds=1)
     info = await inside(runtime, agent, lambda agent: agent.inspect_fiber_by_key("k"))
     assert (info.status, info.snapshot) == ("running", {"number": 1})

@@ -1,5 +1,6 @@
 """Every name and call of the earlier Python API that exists so far, in the shapes its users know."""
 
+import asyncio
 import inspect
 
 import pytest
@@ -129,6 +130,19 @@ async def test_set_state_and_broadcast_may_be_awaited(runtime):
     assert await client.expect("notification") == {"type": "notification", "text": "hi"}
     assert await client.expect(lambda frame: frame == "as it is")
     assert await client.expect(lambda frame: frame == b"\x01\x02")
+
+
+async def test_wait_for_approval_takes_a_mapping(runtime):
+    chat = runtime.get(Chat, "a")
+
+    async def work(agent):
+        waiting = asyncio.ensure_future(agent.call("waitForApproval", {"request_id": "approval_1"}))
+        await asyncio.sleep(0)
+        assert [info.request_id for info in await agent.list_approvals("pending")] == ["approval_1"]
+        await agent.approve("approval_1", {"by": "ada"})
+        return [await waiting, await agent.wait_for_approval({"request_id": "approval_1"})]
+
+    assert await runtime.run_in_agent(chat, work) == [{"by": "ada"}, {"by": "ada"}]
 
 
 # Routing and look-up
