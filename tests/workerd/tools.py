@@ -16,7 +16,11 @@ ROOT = HERE.parents[1]
 NODE_MODULES = HERE / "node_modules"
 CACHE = ROOT / ".tools" / "workerd"
 INSTALL_S = 300
-NO_NETWORK = ("ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREACH", "ECONNRESET", "network")
+NO_NETWORK = (
+    "ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREACH", "ECONNRESET", "network",
+    "Failed to establish a new connection", "Temporary failure in name resolution",
+)  # fmt: skip
+"""What npm and pip say when they cannot reach their registry."""
 WHEEL_PLATFORM = ("--platform", "pyemscripten_2026_0_wasm32", "--python-version", "314", "--implementation", "cp")
 WHEEL_ABI = ("--abi", "cp314", "--abi", "none")
 PREIMPORT = """
