@@ -455,26 +455,32 @@ class Agent(Verbs, DurableObject, Generic[State]):
     async def alarm(self, info: Any = None) -> None:  # noqa: ANN401 - the platform's
         """Do what is due. Called by the platform; write `on_alarm` instead."""
         self._wakeups.fired()
-        if self._teardown.is_pending:
-            await self._teardown.run_if_due()
-            return
-        now_ms = self._platform.clock.now_ms()
+        try:
+            if self._teardown.is_pending:
+                await self._teardown.run_if_due()
+            elif await self._is_started_for_alarm():
+                await self._do_what_is_due()
+        finally:
+            self._wakeups.handled()
+
+    async def _is_started_for_alarm(self) -> bool:
         try:
             await self._lifecycle.ensure_started()
         except Exception:
             # Reported by the start itself. Work that waits is tried again, without the platform giving up on it.
-            if not self._wakeups.postpone(now_ms + FAILED_START_RETRY_MS):
+            if not self._wakeups.postpone(self._platform.clock.now_ms() + FAILED_START_RETRY_MS):
                 raise
-            return
+            return False
+        return True
+
+    async def _do_what_is_due(self) -> None:
         try:
             for act in self._parts.phase("on_alarm"):
-                await act(now_ms)
+                await act(self._platform.clock.now_ms())
             await run_in(self._scope, self.on_alarm)
         except Exception as error:
             await self._report(error)
             raise
-        finally:
-            self._wakeups.refresh()
 
     async def cf_agents_internal(self, op: str, payload: Any) -> Any:  # noqa: ANN401 - JSON
         """Answer another part of the library. Not for users: call the agent's own methods instead."""

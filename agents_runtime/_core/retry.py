@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypedDict, TypeGuard, TypeVar, cast
 
 from agents_runtime._core.capability import Capability
@@ -104,11 +105,13 @@ def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+@lru_cache(maxsize=256)
 def retry_to_json(policy: RetryPolicy) -> str:
     """A policy as it is stored."""
     return dumps(dict(zip(_JS_FIELDS, (getattr(policy, name) for name in _FIELDS), strict=True)))
 
 
+@lru_cache(maxsize=256)
 def retry_from_json(text: str) -> RetryPolicy:
     """A stored policy; fields that are missing or out of range are the default's."""
     try:

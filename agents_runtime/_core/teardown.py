@@ -53,12 +53,10 @@ class Teardown(Capability):
         self._wakeups().refresh()
 
     async def run_if_due(self) -> None:
-        """Destroy the agent if that is due, or see to it that the alarm goes off when it is."""
+        """Destroy the agent if that is due."""
         due_ms = self.next_wake_ms()
         if due_ms is not None and due_ms <= self._clock.now_ms():
             await self.run()
-        else:
-            self._wakeups().refresh()
 
     async def run(self) -> None:
         """Destroy the agent now."""

@@ -25,14 +25,18 @@ class Wakeups:
         self._armed_ms: int | None = None
         self._is_known = False
         self._is_disabled = False
+        self._is_firing = False
 
     def earliest_ms(self) -> int | None:
         """When the first of the parts needs a wake; None when none does."""
         return min((wake for ask in self._wake_times() if (wake := ask()) is not None), default=None)
 
     def refresh(self) -> None:
-        """Arm the alarm for the earliest work. Cheap when nothing changed; call it after every change."""
-        if self._is_disabled:
+        """Arm the alarm for the earliest work. Cheap when nothing changed; call it after every change.
+
+        While the alarm's own handler runs, nothing is armed: the platform repeats the handler if it does not end.
+        """
+        if self._is_disabled or self._is_firing:
             return
         wanted_ms = self.earliest_ms()
         if self._is_known and wanted_ms == self._armed_ms:
@@ -50,17 +54,29 @@ class Wakeups:
         self._is_known = True
 
     def fired(self) -> None:
-        """Take note that the alarm went off: the slot is empty, or holds what was set since."""
+        """Take note that the alarm went off, and its handler runs until `handled` or `postpone`."""
+        self._is_firing = True
+        self._forget()
+
+    def handled(self) -> None:
+        """Take note that the handler has ended: arm for what is left, unless that was put off."""
+        if self._is_firing:
+            self._is_firing = False
+            self.refresh()
+
+    def _forget(self) -> None:
+        """The slot is empty, or holds what was set since."""
         self._is_known = False
         self._armed_ms = None
 
     def postpone(self, when_ms: int) -> bool:
         """Arm for `when_ms` or later if there is pending work at all. False: there is none."""
+        self._is_firing = False
         earliest_ms = self.earliest_ms()
         if earliest_ms is None:
             return False
         self._alarm.set_ms(max(earliest_ms, when_ms))
-        self.fired()
+        self._forget()
         return True
 
     def disable(self) -> None:

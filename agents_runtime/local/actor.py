@@ -215,6 +215,9 @@ class Actor:
             self._retry_alarm(slot if life.ended is None else None)
         else:
             self.host.alarms.failures.pop(self.id, None)
+            if slot.was_set and life.ended is None:
+                # What was set for a time within the handler's own run came due while it could not be fired.
+                self.host.alarms.arm(self.id, slot.stored_ms)
         return True
 
     def _retry_alarm(self, slot: AlarmSlot | None) -> None:

@@ -100,14 +100,23 @@ class JobBoard(Capability):
             job_id, capability, fn, time_ms, payload_text, retry, singleflight,
             hung_timeout_s, exclusive, recovery_loop, created_s, priority,
         )  # fmt: skip
-        self._table.insert(job, replaces=replaces)
+        self._arm_for(capability, time_ms)
+        try:
+            self._table.insert(job, replaces=replaces)
+        except BaseException:
+            self._is_next_known = False
+            raise
         self._driver.touched(job_id, time_ms, is_urgent=priority > 0)
         if replaces or exclusive:
-            self._is_next_known = False
-        elif self._is_next_known and (self._next_ms is None or time_ms < self._next_ms):
-            self._next_ms = time_ms
-        self._wake()
+            self._rearm()
         return job
+
+    def _arm_for(self, capability: str, time_ms: int) -> None:
+        """Arm the alarm for a job that is about to be stored: a row without an alarm would never run."""
+        self.next_wake_ms()
+        if capability in self._registry.capabilities and (self._next_ms is None or time_ms < self._next_ms):
+            self._next_ms = time_ms
+            self._wake()
 
     def _is_own(self, capability: str, job_id: str) -> bool:
         """Whether there is a job with this id already, which must be one of the same capability."""
@@ -134,10 +143,10 @@ class JobBoard(Capability):
         job = self.get(capability, job_id)
         if job is None:
             return False
+        self._arm_for(capability, time_ms)
         self._table.retime(job_id, time_ms)
         self._driver.touched(job_id, time_ms)
-        self._is_next_known = False
-        self._wake()
+        self._rearm()
         return True
 
     def get(self, capability: str, job_id: str) -> Job | None:
@@ -169,8 +178,8 @@ class JobBoard(Capability):
     # The phases
 
     def next_wake_ms(self) -> int | None:
-        """When the first job is due. None also while jobs are being run: what is due meanwhile is run as well."""
-        if self._driver.is_driving or self._driver.is_closed:
+        """When the first job is due; None when there is none."""
+        if self._driver.is_closed:
             return None
         if not self._is_next_known:
             self._next_ms = self._table.next_ms(self._registry.capabilities, self._driver.set_aside)

@@ -64,7 +64,7 @@ def test_an_alarm_of_the_users_own_is_left_alone():
     assert slot.when_ms == 10
     due[0] = 20
     wakeups.fired()
-    wakeups.refresh()
+    wakeups.handled()
     assert slot.when_ms == 10, "it fires first, and the fold follows"
 
 
@@ -76,6 +76,8 @@ def test_after_it_fired_the_alarm_is_armed_anew():
     wakeups.fired()
     due[0] = 40
     wakeups.refresh()
+    assert slot.when_ms is None, "the handler still runs"
+    wakeups.handled()
     assert slot.when_ms == 40
 
 
@@ -84,7 +86,9 @@ def test_postponing_needs_something_to_postpone():
     due, wakeups = made(slot, None)
     assert wakeups.postpone(100) is False
     due[0] = 20
+    wakeups.fired()
     assert wakeups.postpone(100) is True
+    wakeups.handled()
     assert slot.when_ms == 100
 
 
@@ -106,6 +110,7 @@ def test_an_alarm_is_always_armed_at_or_before_the_earliest_work(steps):
         if fires:
             slot.when_ms = None
             wakeups.fired()
+            wakeups.handled()
         wakeups.refresh()
         earliest = wakeups.earliest_ms()
         if earliest is not None:
