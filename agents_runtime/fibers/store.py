@@ -36,6 +36,9 @@ _CREATE = (
 _LATER_COLUMNS = ("completed_at INTEGER", "outcome TEXT", "error_message TEXT")
 """Columns that a table made by an older JavaScript SDK does not have."""
 
+_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('cf_agents_runs', 'cf_agents_fibers')"
+"""An older JavaScript SDK leaves only one of them."""
+
 _INSERT_RUN = "INSERT INTO cf_agents_runs (id, name, created_at) VALUES (?, ?, ?)"
 _INSERT_FIBER = (
     "INSERT INTO cf_agents_fibers (fiber_id, idempotency_key, name, status, metadata_json, created_at) "
@@ -180,13 +183,19 @@ class FiberStore:
 
     def orphans(self) -> list[Orphan]:
         """Every fiber that is stored as running, in the order in which they were begun."""
+        tables = self._read(_TABLES)
+        if not tables:
+            return []
+        if len(tables) == 1:
+            self._sql.transaction(self._create)
         try:
-            rows = [*self._read(_ORPHANS), *self._read(_LOST)]
+            rows = self._read(_ORPHANS)
         except SqlError as error:
             if "no such column" not in str(error):
                 raise
             self._add_columns()
-            rows = [*self._read(_ORPHANS), *self._read(_LOST)]
+            rows = self._read(_ORPHANS)
+        rows += self._read(_LOST)
         return [_orphan(row) for row in rows]
 
     def _add_columns(self) -> None:
@@ -225,19 +234,9 @@ class FiberStore:
         try:
             return self._sql.execute(query, *params)
         except Exception as error:
-            if "no such table: cf_agents_runs" in str(error) or "no such table: cf_agents_fibers" in str(error):
-                return self._read_late(query, *params)
+            if "no such table" in str(error):
+                return []
             raise SqlError(query, error) from error
-
-    def _read_late(self, query: str, *params: SqlValue) -> list[Row]:
-        """Read again where only one of the tables is there, as an older JavaScript SDK leaves them."""
-        found = self._sql.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('cf_agents_runs', 'cf_agents_fibers')"
-        )
-        if len(found) != 1:
-            return []
-        self._sql.transaction(self._create)
-        return self._sql.execute(query, *params)
 
     def _write(self, query: str, *params: SqlValue) -> list[Row]:
         try:
