@@ -193,3 +193,25 @@ def lazy_exports(text: str) -> tuple[set[str], set[str]]:
                 if isinstance(inner, ast.ImportFrom):
                     mirrored.update(alias.asname or alias.name for alias in inner.names)
     return exported, mirrored
+
+
+def incomplete_lock(lock: dict[str, dict[str, dict[str, dict[str, str]]]]) -> list[str]:
+    """Packages that a package-lock.json needs and does not name: `npm ci` refuses such a file.
+
+    It happens when the registry that made the file lacks the builds for other platforms.
+    """
+    packages = lock["packages"]
+    return [
+        f"{place or 'the project'} needs {name}"
+        for place, package in packages.items()
+        for kind in ("dependencies", "optionalDependencies", *([] if place else ["devDependencies"]))
+        for name in package.get(kind, {})
+        if not any(f"{folder}node_modules/{name}" in packages for folder in _folders_above(place))
+    ]
+
+
+def _folders_above(place: str) -> list[str]:
+    """Where Node looks for what a package needs: `a/node_modules/b` looks in itself, in `a`, at the top."""
+    parts = place.split("/node_modules/")
+    inner = ["/node_modules/".join(parts[:length]) + "/" for length in range(len(parts), 0, -1) if place]
+    return [*inner, ""]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections import Counter
@@ -102,6 +103,12 @@ def test_no_path_of_one_machine_is_written_down(path):
         return
     for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
         assert not PRIVATE.search(line), f"{shown(path)}:{number}: {line.strip()[:100]}"
+
+
+@pytest.mark.parametrize("path", tracked("*package-lock.json"), ids=shown)
+def test_a_lock_file_is_complete(path):
+    found = rules.incomplete_lock(json.loads(path.read_text()))
+    assert not found, complaints(path, found)
 
 
 def test_the_changelog_keeps_its_shape():

@@ -87,6 +87,17 @@ def test_a_missing_mirror_of_an_export_is_seen():
     assert rules.lazy_exports(text) == ({"C", "E"}, {"C", "D"})
 
 
+def test_a_lock_file_without_the_builds_for_another_platform_is_seen():
+    packages = {
+        "": {"devDependencies": {"tool": "1"}},
+        "node_modules/tool": {"dependencies": {"part": "1"}, "optionalDependencies": {"tool-darwin": "1"}},
+        "node_modules/tool/node_modules/part": {"dependencies": {"tool": "1"}},
+    }
+    assert rules.incomplete_lock({"packages": packages}) == ["node_modules/tool needs tool-darwin"]
+    packages["node_modules/tool-darwin"] = {}
+    assert rules.incomplete_lock({"packages": packages}) == []
+
+
 LINT_SNIPPETS = {
     "TID251": "import time\n\n\ndef now() -> float:\n    return time.time()\n",
     "C901": "def f(x: int) -> int:\n"
