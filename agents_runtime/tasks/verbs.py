@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agents_runtime.tasks.runs import TaskRuns
-
 if TYPE_CHECKING:
     from agents_runtime._core.capability import capability
     from agents_runtime.tasks.engine import Tasks
+    from agents_runtime.tasks.runs import TaskRuns
 
 
 class TaskVerbs:
@@ -22,4 +21,6 @@ class TaskVerbs:
     @property
     def tasks(self) -> TaskRuns:
         """Durable functions: `run = await self.tasks.run("research", topic)`; also get, list, cancel, delete."""
+        from agents_runtime.tasks.runs import TaskRuns
+
         return TaskRuns(self._tasks)
