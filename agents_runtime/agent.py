@@ -105,13 +105,12 @@ class Agent(Verbs, DurableObject, Generic[State]):
 
     def __init__(self, ctx: Any, env: Any) -> None:  # noqa: ANN401 - the platform's objects
         super().__init__(ctx, env)
-        definition = self._definition
         self._platform = platform_of(ctx, env)
         self._scope = CurrentAgent(self)
-        gate = self._platform.block_concurrency if definition.starts_with_user_code else None
+        gate = self._platform.block_concurrency if self._definition.starts_with_user_code else None
         self._lifecycle = Lifecycle(self._start, gate)
         self._entry = Entry(self._scope, self._lifecycle)
-        self._parts = Parts(self, definition.parts)
+        self._parts = Parts(self, self._definition.parts)
 
     # The parts, in the order in which they are told about events
 
@@ -587,6 +586,7 @@ class Agent(Verbs, DurableObject, Generic[State]):
             logger.exception("%s.on_error failed", type(self).__name__)
 
     async def _delete_everything(self) -> None:
+        self._lifecycle.end()
         self._emit("destroy", {})
         for part in reversed(self._parts.built()):
             await part.on_destroy()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from agents_runtime.errors import RetryableError
+
 Gate = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
 """Runs work while no other event enters the object."""
 
@@ -19,6 +21,12 @@ class Lifecycle:
         self._start = start
         self._gate = gate
         self._attempt: asyncio.Future[Exception | None] | None = None
+        self._is_over = False
+        self.is_started = False
+
+    def end(self) -> None:
+        """Let no further event in: the agent was destroyed, and what is left of it is about to leave memory."""
+        self._is_over = True
         self.is_started = False
 
     @property
@@ -27,8 +35,10 @@ class Lifecycle:
         return self._attempt is not None
 
     async def ensure_started(self) -> None:
-        """Return when the agent has started. Raises what its start raised."""
+        """Return when the agent has started. Raises what its start raised, RetryableError after its end."""
         while not self.is_started:
+            if self._is_over:
+                raise RetryableError("The agent has just been destroyed; the next try finds a new one.")
             attempt = self._attempt
             if attempt is None:
                 await self._try()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.test_objects_contract import until
+from tests.conformance.worlds import Closed, Refused
 from tests.workerd.rig import RemoteError
 
 
@@ -214,10 +215,18 @@ async def test_a_destroyed_agent_says_goodbye_and_begins_anew(world, name):
     await client.call("increment", 4)
     await client.send({"type": "rpc", "id": "d", "method": "finish", "args": []})
     assert await client.wire.ended() == (1001, "Durable Object destroyed")
-    await asyncio.sleep(0.1)  # until the event that destroyed it is over
-    again = await joined(world, name)
-    assert await again.call("increment") == 1
-    assert (await again.call("notes"))[:1] == ["start None"]
+    assert await first_answer(world, name, "increment") == 1, "nothing may be left of it"
+    assert (await (await joined(world, name)).call("notes"))[:1] == ["start None"]
+
+
+async def first_answer(world, name, method):
+    """The first result that a new connection gets; those that are turned away try again, as clients do."""
+    for _ in range(50):
+        try:
+            return await (await joined(world, name)).call(method)
+        except (Closed, Refused):
+            await asyncio.sleep(0.02)
+    return "no answer"
 
 
 async def test_an_agent_can_be_called_over_plain_rpc(world, name):

@@ -45,11 +45,15 @@ class Answer:
 
 
 class Refused(Exception):
-    """Raised when an upgrade was not answered with 101."""
+    """Raised when an upgrade was not answered with 101. The status is 0 when it was not answered at all."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"the upgrade was answered with {status}")
         self.status = status
+
+
+class Closed(Exception):
+    """Raised when a frame is awaited, or sent, and the connection has ended."""
 
 
 class Wire(Protocol):
@@ -117,7 +121,8 @@ class LocalWire:
 
     async def receive(self) -> str | bytes:
         frame = await self._next()
-        assert not isinstance(frame, tuple), f"closed: {frame}"
+        if isinstance(frame, tuple):
+            raise Closed(frame)
         return frame
 
     async def close(self, code: int = 1000, reason: str = "") -> tuple[int, str]:
@@ -213,11 +218,17 @@ class RealWire:
         self._connection = connection
 
     async def send(self, data: str | bytes) -> None:
-        await self._connection.send(data)
+        try:
+            await self._connection.send(data)
+        except websockets.ConnectionClosed as error:
+            raise Closed(self._connection.protocol.close_rcvd) from error
 
     async def receive(self) -> str | bytes:
-        async with asyncio.timeout(FRAME_S):
-            return await self._connection.recv()
+        try:
+            async with asyncio.timeout(FRAME_S):
+                return await self._connection.recv()
+        except websockets.ConnectionClosed as error:
+            raise Closed(self._connection.protocol.close_rcvd) from error
 
     async def close(self, code: int = 1000, reason: str = "") -> tuple[int, str]:
         self._connection.protocol.send_close(code, reason)
@@ -281,6 +292,8 @@ class WorkerdWorld:
             )
         except websockets.InvalidStatus as error:
             raise Refused(error.response.status_code) from None
+        except (OSError, websockets.InvalidMessage):
+            raise Refused(0) from None
         self._wires.append(connection)
         return RealWire(connection)
 

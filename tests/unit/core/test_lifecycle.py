@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from agents_runtime._core.lifecycle import Lifecycle
+from agents_runtime.errors import RetryableError
 
 
 class Starting:
@@ -94,3 +95,16 @@ async def test_the_gate_never_sees_the_failure():
     with pytest.raises(ValueError, match="kept inside"):
         await Lifecycle(start, gate).ensure_started()
     assert seen == [None]
+
+
+async def test_after_its_end_nothing_enters():
+    lifecycle = Lifecycle(nothing, None)
+    await lifecycle.ensure_started()
+    lifecycle.end()
+    assert not lifecycle.is_started
+    with pytest.raises(RetryableError):
+        await lifecycle.ensure_started()
+
+
+async def nothing():
+    """Start with nothing to do."""
