@@ -59,6 +59,7 @@ class Fibers(Capability):
         self._active: dict[str, Fiber] = {}
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
         self._beat_ms: int | None = None
+        self._is_closed = False
         self._recovery = Recovery(
             self.store,
             around,
@@ -141,6 +142,8 @@ class Fibers(Capability):
             self._leave(fiber)
 
     def _end(self, fiber: Fiber, status: FiberStatus, error: str | None, *, is_managed: bool) -> None:
+        if self._is_closed:
+            return
         now_ms = self._clock.now_ms()
         try:
             if is_managed:
@@ -163,6 +166,8 @@ class Fibers(Capability):
             if not fiber.signal.is_set():
                 raise
         except Exception as error:
+            if self._is_closed:
+                return
             info = self.store.get(fiber.id)
             if info is not None and info.status not in TERMINAL:
                 logger.exception(
@@ -264,9 +269,12 @@ class Fibers(Capability):
         return min(wakes, default=None)
 
     async def on_destroy(self) -> None:
-        """Tell every fiber to end."""
-        for fiber in self._active.values():
+        """End every fiber that runs in the background, and touch no row any more."""
+        self._is_closed = True
+        for fiber in tuple(self._active.values()):
             fiber.signal.set()
+            if fiber.task is not None and fiber.task is not asyncio.current_task():
+                fiber.task.cancel()
 
     def _emit(self, event: str, fiber: Fiber, is_managed: bool, **details: Json) -> None:
         payload: dict[str, Json] = {"fiberId": fiber.id, "fiberName": fiber.name, "managed": is_managed, **details}
