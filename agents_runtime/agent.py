@@ -11,18 +11,13 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, cast
 
 from agents_runtime._core import wire
-from agents_runtime._core.callbacks import Callbacks
 from agents_runtime._core.capability import DONE, Done, Parts, capability
 from agents_runtime._core.events import Emitter, Observability, subscribers
 from agents_runtime._core.failures import debug_text
 from agents_runtime._core.identity import Identity, StartProps
-from agents_runtime._core.jobs.board import JobBoard
 from agents_runtime._core.jsonx import plain
-from agents_runtime._core.keep_alive import KeepAlive
 from agents_runtime._core.lifecycle import Lifecycle
 from agents_runtime._core.peer import CurrentAgent
-from agents_runtime._core.retry import Retrier
-from agents_runtime._core.surroundings import Surroundings
 from agents_runtime._core.teardown import Teardown, leave_memory
 from agents_runtime._core.wakeups import Wakeups
 from agents_runtime._platform.base import (
@@ -33,8 +28,6 @@ from agents_runtime._platform.base import (
     platform_of,
     standalone,
 )
-from agents_runtime.approvals.approvals import Approvals
-from agents_runtime.approvals.store import ApprovalStore
 from agents_runtime.connections.connection import Connection
 from agents_runtime.connections.handshake import ConnectionContext, Handshake, Refusal, names_agent
 from agents_runtime.connections.registry import ConnectionRegistry
@@ -42,21 +35,27 @@ from agents_runtime.connections.traffic import Traffic, answer_close
 from agents_runtime.context import CURRENT, Entry, call_in, is_awaitable, run_in
 from agents_runtime.definition import HIDDEN_FROM_CALL, Definition, define
 from agents_runtime.errors import NotJson, PeerError, SqlError, UsageError
-from agents_runtime.fibers.fibers import Fibers
-from agents_runtime.queue.items import Queue
 from agents_runtime.routing.messages import is_upgrade
 from agents_runtime.rpc.calls import Calls
-from agents_runtime.scheduler.schedules import Schedules
 from agents_runtime.state.store import UNSET, StateHooks, StateStore
-from agents_runtime.tasks.engine import Tasks
 from agents_runtime.verbs import Verbs
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
+    from agents_runtime._core.callbacks import Callbacks
+    from agents_runtime._core.jobs.board import JobBoard
+    from agents_runtime._core.keep_alive import KeepAlive
+    from agents_runtime._core.retry import Retrier
+    from agents_runtime._core.surroundings import Surroundings
     from agents_runtime._platform.ports import Row, SqlValue
+    from agents_runtime.approvals.approvals import Approvals
+    from agents_runtime.fibers.fibers import Fibers
     from agents_runtime.mcp.servers import McpServers
+    from agents_runtime.queue.items import Queue
     from agents_runtime.rpc.decorate import CallableMetadata
+    from agents_runtime.scheduler.schedules import Schedules
+    from agents_runtime.tasks.engine import Tasks
 
     State = TypeVar("State", default=Any)
 else:
@@ -110,7 +109,7 @@ class Agent(Verbs, DurableObject, Generic[State]):
         gate = self._platform.block_concurrency if self._definition.starts_with_user_code else None
         self._lifecycle = Lifecycle(self._start, gate)
         self._entry = Entry(self._scope, self._lifecycle)
-        self._parts = Parts(self, self._definition.parts)
+        self._parts = Parts(self, self._definition.parts, self._stored_tables)
 
     # The parts, in the order in which they are told about events
 
@@ -118,18 +117,24 @@ class Agent(Verbs, DurableObject, Generic[State]):
     def _teardown(self) -> Teardown:
         return Teardown(self._platform.kv, self._platform.clock, lambda: self._wakeups, self._delete_everything)
 
-    @capability
+    @capability.stored("cf_agents_jobs")
     def _jobs(self) -> JobBoard:
+        from agents_runtime._core.jobs.board import JobBoard
+
         max_strikes = self._definition.options.max_alarm_memory_limit_strikes
         return JobBoard(self._platform, self._emit, self._wakeups.refresh, max_strikes=max_strikes)
 
-    @capability
+    @capability.stored("cf_agents_jobs")
     def _keep_alive(self) -> KeepAlive:
+        from agents_runtime._core.keep_alive import KeepAlive
+
         interval_ms = self._definition.options.keep_alive_interval_ms
         return KeepAlive(self._jobs, self._platform.clock, self._platform.spawn, interval_ms)
 
-    @capability
+    @capability.stored("cf_agents_jobs", "cf_agents_schedules")
     def _schedules(self) -> Schedules:
+        from agents_runtime.scheduler.schedules import Schedules
+
         definition = self._definition
         return Schedules(
             self._surroundings,
@@ -139,8 +144,10 @@ class Agent(Verbs, DurableObject, Generic[State]):
             has_task_hook=definition.has_task_hook,
         )
 
-    @capability
+    @capability.stored("cf_agents_jobs", "cf_agents_queues")
     def _queue(self) -> Queue:
+        from agents_runtime.queue.items import Queue
+
         return Queue(self._surroundings, self._callbacks, self._definition.options)
 
     @capability
@@ -170,16 +177,23 @@ class Agent(Verbs, DurableObject, Generic[State]):
         definition = self._definition
         return Calls(self, definition.callables, definition.options, self._platform.clock, self._emit)
 
-    @capability
+    @capability.stored("cf_agents_task_runs")
     def _tasks(self) -> Tasks:
+        from agents_runtime.tasks.engine import Tasks
+
         return Tasks(self._definition.tasks, self._surroundings, self._approvals)
 
-    @capability
+    @capability.stored("cf_agents_runs", "cf_agents_fibers")
     def _fibers(self) -> Fibers:
+        from agents_runtime.fibers.fibers import Fibers
+
         return Fibers(self._surroundings, self._definition.options, self.on_fiber_recovered)
 
-    @capability
+    @capability.stored("cf_agents_approvals")
     def _approvals(self) -> Approvals:
+        from agents_runtime.approvals.approvals import Approvals
+        from agents_runtime.approvals.store import ApprovalStore
+
         store, publish, wake = ApprovalStore(self._platform.sql), self._connections.publish, self._wakeups.refresh
         return Approvals(store, self._platform.clock, publish, wake, lambda: self._tasks.notify, self._emit)
 
@@ -191,6 +205,8 @@ class Agent(Verbs, DurableObject, Generic[State]):
 
     @cached_property
     def _surroundings(self) -> Surroundings:
+        from agents_runtime._core.surroundings import Surroundings
+
         return Surroundings(
             self,
             self._platform,
@@ -217,10 +233,14 @@ class Agent(Verbs, DurableObject, Generic[State]):
 
     @capability.lazy
     def _retrier(self) -> Retrier:
+        from agents_runtime._core.retry import Retrier
+
         return Retrier(self._definition.options.retry, self._platform.clock, self._platform.entropy)
 
     @cached_property
     def _callbacks(self) -> Callbacks:
+        from agents_runtime._core.callbacks import Callbacks
+
         return Callbacks(self)
 
     @cached_property
@@ -501,6 +521,10 @@ class Agent(Verbs, DurableObject, Generic[State]):
 
     # How it works inside
 
+    def _stored_tables(self) -> set[str]:
+        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'cf_agents_%'"
+        return {row["name"] for row in self._platform.sql.execute(query)}
+
     async def _start(self) -> None:
         try:
             self._parts.check_names()
@@ -543,7 +567,8 @@ class Agent(Verbs, DurableObject, Generic[State]):
         if definition.options.send_identity_on_connect:
             self._warn_about_identity(connection)
             yield wire.identity(self.name, definition.kebab_name, state_follows=bool(state))
-        for part in self._parts.all():
+        _ = self._mcp_servers  # greets although it has nothing stored
+        for part in self._parts.eager():
             yield from state if part is self._state_store else part.greeting()
 
     def _warn_about_identity(self, connection: Connection) -> None:

@@ -6,7 +6,7 @@ what its constructor names, and is a plain attribute from then on. A subclass re
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Generator, Iterable, Mapping
 from typing import Any, Generic, TypeVar, cast, overload
 
 from agents_runtime._core.peer import Peer
@@ -72,20 +72,30 @@ _FREE = Capability()
 class capability(Generic[Part]):
     """Declare a part of the agent: the method builds it, the attribute is it.
 
-    An eager part (the default) is built when the agent starts, so that its phases run. With `lazy=True` it is built
-    when something first asks for it; its module may then be imported inside the method.
+    An eager part (the default) is built when the agent starts, so that its phases run. A lazy one is built when
+    something first asks for it, and a stored one also at the start of an agent that has stored something for it; their
+    modules are imported inside the method, so that agents which do without them do not pay for them.
     """
 
-    def __init__(self, build: Callable[[Any], Part], *, is_lazy: bool = False) -> None:
+    def __init__(
+        self, build: Callable[[Any], Part], *, is_lazy: bool = False, tables: frozenset[str] = frozenset()
+    ) -> None:
         self._build = build
         self._name = ""
         self.is_lazy = is_lazy
+        self.tables = tables
+        """Tables whose existence in the agent's storage means that the part has work to look after."""
         self.__doc__ = build.__doc__
 
     @classmethod
     def lazy(cls, build: Callable[[Any], Part]) -> capability[Part]:
         """Declare a part that is built when something first asks for it."""
         return capability(build, is_lazy=True)
+
+    @classmethod
+    def stored(cls, *tables: str) -> Callable[[Callable[[Any], Part]], capability[Part]]:
+        """Declare a part that is built at the start of an agent with one of these tables, or when first asked for."""
+        return lambda build: capability(build, is_lazy=True, tables=frozenset(tables))
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -97,7 +107,11 @@ class capability(Generic[Part]):
     def __get__(self, instance: object | None, owner: type) -> Part | capability[Part]:
         if instance is None:
             return self
-        part = instance.__dict__[self._name] = self._build(instance)
+        attributes = instance.__dict__
+        part = attributes[self._name] = self._build(instance)
+        parts: Parts | None = attributes.get("_parts")
+        if parts is not None:
+            parts.grown()
         return part
 
 
@@ -113,10 +127,18 @@ def declared(cls: type) -> dict[str, capability[Any]]:
 class Parts:
     """The capabilities of one agent, asked phase by phase in order of declaration."""
 
-    def __init__(self, owner: object, declarations: Mapping[str, capability[Any]]) -> None:
+    def __init__(
+        self, owner: object, declarations: Mapping[str, capability[Any]], tables: Callable[[], Collection[str]]
+    ) -> None:
         self._owner = owner
         self._declarations = declarations
+        self._tables = tables
+        self._stored: list[str] | None = None
         self._phases: dict[str, list[Any]] = {}
+
+    def grown(self) -> None:
+        """Take note that a part was built: it takes part in the phases from now on."""
+        self._phases.clear()
 
     def check_names(self) -> None:
         """Raise UsageError if the user's code put something of its own where a part belongs."""
@@ -126,17 +148,16 @@ class Parts:
                 raise UsageError(f"self.{name} is a part of Agent and was replaced: rename the attribute in {cls}")
 
     def eager(self) -> list[Capability]:
-        """Every part that is not lazy, or was asked for already; built now where it was not."""
+        """Every part that is not lazy, has something stored, or was asked for already; built now where it was not."""
         built = vars(self._owner)
+        if self._stored is None:
+            found = frozenset(self._tables())
+            self._stored = [name for name, declaration in self._declarations.items() if declaration.tables & found]
         return [
             getattr(self._owner, name)
             for name, declaration in self._declarations.items()
-            if not declaration.is_lazy or name in built
+            if not declaration.is_lazy or name in built or name in self._stored
         ]
-
-    def all(self) -> list[Capability]:
-        """Every part, built now where it was not."""
-        return [getattr(self._owner, name) for name in self._declarations]
 
     def built(self) -> list[Capability]:
         """Every part that exists."""
@@ -144,12 +165,13 @@ class Parts:
         return [built[name] for name in self._declarations if name in built]
 
     def phase(self, name: str) -> list[Any]:
-        """The bound methods of that name, of the parts that override it. Computed once: lazy parts do not count."""
+        """The bound methods of that name, of the parts that override it. Parts without any work do not count."""
         methods = self._phases.get(name)
         if methods is None:
             default = getattr(Capability, name)
+            parts = self.eager()  # may build some, which empties the cache
             methods = self._phases[name] = [
-                getattr(part, name) for part in self.eager() if getattr(type(part), name) is not default
+                getattr(part, name) for part in parts if getattr(type(part), name) is not default
             ]
         return methods
 

@@ -51,8 +51,8 @@ class Heir(Owner):
         return Recorder("third")
 
 
-def parts_of(owner) -> Any:
-    return Parts(owner, declared(type(owner)))
+def parts_of(owner, tables=()) -> Any:
+    return Parts(owner, declared(type(owner)), tables=lambda: tables)
 
 
 def test_a_part_is_built_once_and_is_a_plain_attribute_then():
@@ -64,7 +64,7 @@ def test_a_part_is_built_once_and_is_a_plain_attribute_then():
 
 def test_declaration_order_counts_and_an_heir_replaces_in_place():
     assert list(declared(Heir)) == ["first", "lazy", "second", "third"]
-    assert [part.name for part in parts_of(Heir()).all()] == ["first", "lazy", "replaced", "third"]
+    assert [part.name for part in parts_of(Heir()).eager()] == ["first", "replaced", "third"]
 
 
 def test_lazy_parts_are_built_by_use_only():
@@ -103,3 +103,28 @@ def test_awaiting_what_is_done_takes_no_turn():
     with pytest.raises(StopIteration) as ended:
         waiting.send(None)
     assert ended.value.value is None
+
+
+class Storing:
+    def __init__(self, *tables):
+        self._parts = Parts(self, declared(type(self)), tables=lambda: tables)
+
+    @capability
+    def always(self) -> Recorder:
+        return Recorder("always")
+
+    @capability.stored("mine", "mine_before")
+    def stored(self) -> Waking:
+        return Waking("stored")
+
+
+@pytest.mark.parametrize("table", ["mine", "mine_before"])
+def test_a_stored_part_is_built_where_it_has_stored_something(table):
+    assert [part.name for part in Storing("theirs", table)._parts.eager()] == ["always", "stored"]
+
+
+def test_a_stored_part_without_anything_stored_waits_until_it_is_asked_for():
+    owner = Storing("theirs")
+    assert owner._parts.phase("next_wake_ms") == []
+    assert owner.stored.name == "stored"
+    assert [wake() for wake in owner._parts.phase("next_wake_ms")] == [5]
