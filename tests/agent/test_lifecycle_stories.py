@@ -300,6 +300,8 @@ async def test_destroying_an_agent_deletes_everything_and_closes_its_connections
 async def test_the_event_that_destroys_the_agent_is_answered(runtime):
     mortal = runtime.get(Mortal, "a")
     assert await mortal.die() == "goodbye"
+    assert (await mortal.fetch("http://localhost/")).status == 500, "what is left of it serves nobody"
+    await runtime.settle()
     assert (await mortal.fetch("http://localhost/")).status == 404
     await runtime.settle()
     assert await mortal.state == {"lives": 9}
