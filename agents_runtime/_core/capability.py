@@ -65,6 +65,7 @@ class Capability:
 
 
 Part = TypeVar("Part", bound=Capability, covariant=True)
+OwnPart = TypeVar("OwnPart", bound=Capability)
 
 _FREE = Capability()
 
@@ -87,13 +88,13 @@ class capability(Generic[Part]):
         """Tables whose existence in the agent's storage means that the part has work to look after."""
         self.__doc__ = build.__doc__
 
-    @classmethod
-    def lazy(cls, build: Callable[[Any], Part]) -> capability[Part]:
+    @staticmethod
+    def lazy(build: Callable[[Any], OwnPart]) -> capability[OwnPart]:
         """Declare a part that is built when something first asks for it."""
         return capability(build, is_lazy=True)
 
-    @classmethod
-    def stored(cls, *tables: str) -> Callable[[Callable[[Any], Part]], capability[Part]]:
+    @staticmethod
+    def stored(*tables: str) -> Callable[[Callable[[Any], OwnPart]], capability[OwnPart]]:
         """Declare a part that is built at the start of an agent with one of these tables, or when first asked for."""
         return lambda build: capability(build, is_lazy=True, tables=frozenset(tables))
 

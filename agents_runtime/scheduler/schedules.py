@@ -21,6 +21,7 @@ from agents_runtime._core.jsonx import dumps, loads, size_bytes
 from agents_runtime._core.retry import RetryLike, resolve_retry, retry_to_json
 from agents_runtime.errors import SchemaTooNew, TooManyPending, UnknownCallback, UsageError
 from agents_runtime.scheduler.models import Schedule, Stored, read_stored, schedule_of, write_stored
+from agents_runtime.scheduler.verbs import TASK_HOOK
 from agents_runtime.scheduler.when import (
     ByCron,
     Every,
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("agents_runtime")
 
-TASK_HOOK = "on_task"
 VERSION_KEY = "cf_agents:schedules_schema_version"
 VERSION = 2
 OLD_TABLE = "cf_agents_schedules"

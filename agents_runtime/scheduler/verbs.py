@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast, overload
 
-from agents_runtime.scheduler.schedules import TASK_HOOK
-
 if TYPE_CHECKING:
     from agents_runtime._core.callbacks import Callback
     from agents_runtime._core.capability import capability
@@ -18,6 +16,10 @@ if TYPE_CHECKING:
     from agents_runtime.scheduler.when import When
 
 Payload = Mapping[str, object]
+
+
+TASK_HOOK = "on_task"
+"""The method that a schedule made with a payload alone calls."""
 
 
 class SchedulerVerbs:
