@@ -8,10 +8,11 @@ import signal
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from bench import jobs
 from bench.load import LoadClient, LoadError, Runs
 from bench.process import NOFILE, Server
 from bench.sides import Side
@@ -254,6 +255,58 @@ def syncs(bench: Bench) -> list[Figure]:
     ]
 
 
+def schedules(bench: Bench) -> list[Figure]:
+    """Schedules created one by one, and a thousand that are due at once."""
+    n = bench.size(10_000)
+    runs: dict[str, list[jobs.Created]] = {side.name: [] for side in bench.sides}
+    small: dict[str, list[jobs.Created]] = {side.name: [] for side in bench.sides}
+    fired: dict[str, list[jobs.Fired]] = {side.name: [] for side in bench.sides}
+    with bench.servers() as servers:
+        for number in range(min(bench.rounds, 3)):
+            for name, server in servers.items():
+                small[name].append(jobs.create(server, f"{AGENT}/s{number}", n // 10))
+                runs[name].append(jobs.create(server, f"{AGENT}/l{number}", n))
+                fired[name].append(jobs.fire(server, f"{AGENT}/f{number}", bench.size(1_000)))
+    growth = " / ".join(
+        f"{name} {_median(runs[name], 'wall_us') / _median(small[name], 'wall_us'):.2f}x" for name in runs
+    )
+    waits = " / ".join(f"{name} {max(run.longest_wait_ms for run in found):.1f}" for name, found in fired.items())
+    return [
+        Figure(
+            f"schedule(): create {n:,}, one by one in one call",
+            "per CPU-s",
+            *(1e6 / _median(runs[name], "cpu_us") if name in runs else None for name in ("js", "python")),
+            at_least=30,
+            note=f"cost of a row at {n:,} rows to that at {n // 10:,}: {growth} (wanted: at most 1.2x)",
+        ),
+        Figure(
+            "Schedules due at one moment: fire 1,000",
+            "per wall second",
+            *(_median(fired[name], "per_s") if name in fired else None for name in ("js", "python")),
+            at_least=1,
+            note=f"longest answer to another request meanwhile, ms: {waits}",
+        ),
+    ]
+
+
+def queue(bench: Bench) -> list[Figure]:
+    """Queue items, enqueued in one call and processed."""
+    n = bench.size(10_000)
+    found: dict[str, list[jobs.Created]] = {side.name: [] for side in bench.sides}
+    with bench.servers() as servers:
+        for number in range(min(bench.rounds, 3)):
+            for name, server in servers.items():
+                found[name].append(jobs.process(server, f"{AGENT}/q{number}", n))
+    wall = " / ".join(f"{name} {1e6 / _median(runs, 'wall_us'):,.0f}" for name, runs in found.items())
+    js, python = (1e6 / _median(found[name], "cpu_us") if name in found else None for name in ("js", "python"))
+    what = f"queue(): {n:,}, enqueue and process"
+    return [Figure(what, "per CPU-s", js, python, at_least=15, note=f"per wall second: {wall}")]
+
+
+def _median(found: Sequence[object], field: str) -> float:
+    return statistics.median(getattr(run, field) for run in found)
+
+
 MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "http": http,
     "rpc": rpc,
@@ -262,6 +315,8 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "wake": wake,
     "memory": memory,
     "startup": startup,
+    "schedules": schedules,
+    "queue": queue,
     "ten-thousand": ten_thousand,
     "syncs": syncs,
 }

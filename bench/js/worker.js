@@ -2,12 +2,16 @@
 //   GET /agents/counter/NAME            the state, read
 //   GET /agents/counter/NAME?op=inc     one durable increment
 //   GET /agents/counter/NAME?op=seen    how many requests this life of the object has answered
+//   GET /agents/counter/NAME?op=schedule&n=N&at=S   N schedules, one by one, for a moment (seconds), or for in an hour
+//   GET /agents/counter/NAME?op=queue&n=N           N queue items, one by one
+//   GET /agents/counter/NAME?op=hits    how many of them this life of the object has run
 // and the callables echo and increment over a WebSocket.
 import { Agent, callable, routeAgentRequest } from "agents";
 
 export class Counter extends Agent {
   initialState = { count: 0 };
   seen = 0;
+  hits = 0;
 
   increment(by = 1) {
     this.setState({ count: this.state.count + by });
@@ -18,9 +22,24 @@ export class Counter extends Agent {
     return value;
   }
 
-  onRequest(request) {
+  hit() {
+    this.hits++;
+  }
+
+  async plan(op, n, at) {
+    for (let number = 0; number < n; number++) {
+      if (op === "queue") await this.queue("hit", { number });
+      else await this.schedule(at ? new Date(at * 1000) : 3600, "hit", { number });
+    }
+    return Response.json({ planned: n });
+  }
+
+  async onRequest(request) {
     this.seen++;
-    const op = new URL(request.url).searchParams.get("op");
+    const query = new URL(request.url).searchParams;
+    const op = query.get("op");
+    if (op === "schedule" || op === "queue") return this.plan(op, Number(query.get("n")), Number(query.get("at")));
+    if (op === "hits") return Response.json({ hits: this.hits });
     if (op === "inc") return Response.json({ count: this.increment() });
     if (op === "seen") return Response.json({ seen: this.seen });
     return Response.json({ count: this.state.count });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 from agents_runtime import Agent, callable, route_agent_request
@@ -11,6 +12,7 @@ from workers import Request, Response, WorkerEntrypoint
 class Counter(Agent):
     initial_state = {"count": 0}
     seen = 0
+    hits = 0
 
     @callable
     def increment(self, by=1):
@@ -21,9 +23,27 @@ class Counter(Agent):
     def echo(self, value):
         return value
 
-    def on_request(self, request: Request) -> Response:
+    def hit(self, payload, item):
+        self.hits += 1
+
+    async def plan(self, op, n, at):
+        """Create schedules, one by one, for a moment or for in an hour; or queue items."""
+        for number in range(n):
+            if op == "queue":
+                await self.queue("hit", {"number": number})
+            else:
+                when = datetime.fromtimestamp(at, UTC) if at else 3600
+                await self.schedule(when, "hit", {"number": number})
+        return Response.from_json({"planned": n})
+
+    async def on_request(self, request: Request) -> Response:
         self.seen += 1
-        op = parse_qs(urlsplit(request.url).query).get("op")
+        query = parse_qs(urlsplit(request.url).query)
+        op = query.get("op")
+        if op in (["schedule"], ["queue"]):
+            return await self.plan(op[0], int(query["n"][0]), int(query.get("at", ["0"])[0]))
+        if op == ["hits"]:
+            return Response.from_json({"hits": self.hits})
         if op == ["inc"]:
             return Response.from_json({"count": self.increment()})
         if op == ["seen"]:
