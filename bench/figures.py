@@ -8,7 +8,7 @@ import signal
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -267,22 +267,31 @@ def schedules(bench: Bench) -> list[Figure]:
                 small[name].append(jobs.create(server, f"{AGENT}/s{number}", n // 10))
                 runs[name].append(jobs.create(server, f"{AGENT}/l{number}", n))
                 fired[name].append(jobs.fire(server, f"{AGENT}/f{number}", bench.size(1_000)))
-    growth = " / ".join(
-        f"{name} {_median(runs[name], 'wall_us') / _median(small[name], 'wall_us'):.2f}x" for name in runs
-    )
+
+    def growth_of(name: str) -> float:
+        return statistics.median(run.wall_us for run in runs[name]) / statistics.median(
+            run.wall_us for run in small[name]
+        )
+
+    def fired_per_s(name: str) -> float | None:
+        return statistics.median(run.per_s for run in fired[name]) if name in fired else None
+
+    growth = " / ".join(f"{name} {growth_of(name):.2f}x" for name in runs)
     waits = " / ".join(f"{name} {max(run.longest_wait_ms for run in found):.1f}" for name, found in fired.items())
     return [
         Figure(
             f"schedule(): create {n:,}, one by one in one call",
             "per CPU-s",
-            *(1e6 / _median(runs[name], "cpu_us") if name in runs else None for name in ("js", "python")),
+            _per_cpu_s(runs, "js"),
+            _per_cpu_s(runs, "python"),
             at_least=30,
             note=f"cost of a row at {n:,} rows to that at {n // 10:,}: {growth} (wanted: at most 1.2x)",
         ),
         Figure(
             "Schedules due at one moment: fire 1,000",
             "per wall second",
-            *(_median(fired[name], "per_s") if name in fired else None for name in ("js", "python")),
+            fired_per_s("js"),
+            fired_per_s("python"),
             at_least=1,
             note=f"longest answer to another request meanwhile, ms: {waits}",
         ),
@@ -297,14 +306,16 @@ def queue(bench: Bench) -> list[Figure]:
         for number in range(min(bench.rounds, 3)):
             for name, server in servers.items():
                 found[name].append(jobs.process(server, f"{AGENT}/q{number}", n))
-    wall = " / ".join(f"{name} {1e6 / _median(runs, 'wall_us'):,.0f}" for name, runs in found.items())
-    js, python = (1e6 / _median(found[name], "cpu_us") if name in found else None for name in ("js", "python"))
+    wall = " / ".join(
+        f"{name} {1e6 / statistics.median(run.wall_us for run in runs):,.0f}" for name, runs in found.items()
+    )
     what = f"queue(): {n:,}, enqueue and process"
+    js, python = _per_cpu_s(found, "js"), _per_cpu_s(found, "python")
     return [Figure(what, "per CPU-s", js, python, at_least=15, note=f"per wall second: {wall}")]
 
 
-def _median(found: Sequence[object], field: str) -> float:
-    return statistics.median(getattr(run, field) for run in found)
+def _per_cpu_s(found: dict[str, list[jobs.Created]], name: str) -> float | None:
+    return 1e6 / statistics.median(run.cpu_us for run in found[name]) if name in found else None
 
 
 MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {

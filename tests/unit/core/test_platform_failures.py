@@ -27,7 +27,7 @@ class Flagged(Exception):
 
 
 def caused_by(text, depth=1):
-    error = RuntimeError(text)
+    error: Exception = RuntimeError(text)
     for level in range(depth):
         outer = ValueError(f"level {level}")
         outer.__cause__ = error
