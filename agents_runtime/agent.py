@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, cast
 
 from agents_runtime._core import wire
 from agents_runtime._core.capability import DONE, Done, Parts, capability
@@ -28,21 +28,19 @@ from agents_runtime._platform.base import (
     platform_of,
     standalone,
 )
-from agents_runtime.connections.connection import Connection
-from agents_runtime.connections.handshake import ConnectionContext, Handshake, Refusal, names_agent
+from agents_runtime.connections.handshake import Handshake, Refusal, names_agent
 from agents_runtime.connections.registry import ConnectionRegistry
 from agents_runtime.connections.traffic import Traffic, answer_close
 from agents_runtime.context import CURRENT, Entry, call_in, is_awaitable, run_in
 from agents_runtime.definition import HIDDEN_FROM_CALL, Definition, define
 from agents_runtime.errors import NotJson, PeerError, SqlError, UsageError
+from agents_runtime.hooks import Hooks, State, StateSource
 from agents_runtime.routing.messages import is_upgrade
 from agents_runtime.rpc.calls import Calls
 from agents_runtime.state.store import UNSET, StateHooks, StateStore
 from agents_runtime.verbs import Verbs
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeVar
-
     from agents_runtime._core.callbacks import Callbacks
     from agents_runtime._core.jobs.board import JobBoard
     from agents_runtime._core.keep_alive import KeepAlive
@@ -50,6 +48,7 @@ if TYPE_CHECKING:
     from agents_runtime._core.surroundings import Surroundings
     from agents_runtime._platform.ports import Row, SqlValue
     from agents_runtime.approvals.approvals import Approvals
+    from agents_runtime.connections.connection import Connection
     from agents_runtime.fibers.fibers import Fibers
     from agents_runtime.mcp.servers import McpServers
     from agents_runtime.queue.items import Queue
@@ -57,26 +56,13 @@ if TYPE_CHECKING:
     from agents_runtime.scheduler.schedules import Schedules
     from agents_runtime.tasks.engine import Tasks
 
-    State = TypeVar("State", default=Any)
-else:
-    from typing import TypeVar
-
-    State = TypeVar("State")
-
 logger = logging.getLogger("agents_runtime")
 
 FAILED_START_RETRY_MS = 30_000
 """How long pending work waits after the agent could not start for it."""
 
-MaybeAwaitable = Awaitable[None] | None
-StateSource = Connection | Literal["server"]
 
-
-async def _not_implemented() -> Any:  # noqa: ANN401 - the platform's response
-    return make_response("Not implemented", 404, {"content-type": "text/plain;charset=UTF-8"})
-
-
-class Agent(Verbs, DurableObject, Generic[State]):
+class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
     """A durable agent: one addressable object with its own state, storage, schedule and connected clients.
 
     Subclass it, set `initial_state`, decorate methods with `@callable`, fill in the hooks you need. One instance exists
@@ -366,55 +352,6 @@ class Agent(Verbs, DurableObject, Generic[State]):
         if state is not None:
             agent.initial_state = state
         return agent
-
-    # Hooks, for you to fill in. They may be sync or async unless they say otherwise, and leave out last parameters.
-
-    def on_start(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - so that a subclass may leave `props` out
-        """Get ready; called as `on_start(props)` once each time the agent wakes, before anything else is handled.
-
-        `props` are those given last by `get_agent_by_name` or `route_agent_request`, None if there never were any. When
-        it raises, the event that woke the agent fails and the next one tries again.
-        """
-        return DONE
-
-    def on_request(self, request: Any, /) -> Any:  # noqa: ANN401 - the platform's request and response
-        """Answer an HTTP request with a `workers.Response`. By default 404."""
-        return _not_implemented()
-
-    def on_connect(self, connection: Connection, ctx: ConnectionContext, /) -> MaybeAwaitable:
-        """Greet a client that has connected and got the agent's own frames; `ctx.request` is its upgrade request.
-
-        Nothing it sends is handled before this is done. When it raises, the connection is closed with 1011.
-        """
-        return DONE
-
-    def on_message(self, connection: Connection, message: str | bytes, /) -> MaybeAwaitable:
-        """Handle what a client sent that is neither a call nor a state. Messages are handled concurrently at awaits."""
-        return DONE
-
-    def on_close(self, connection: Connection, code: int, reason: str, was_clean: bool, /) -> MaybeAwaitable:
-        """Take note that a client is gone. It is in no list any more and nothing can be sent to it."""
-        return DONE
-
-    def on_error(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - called in two ways
-        """Handle what went wrong: `on_error(error)`, or `on_error(connection, error)` for an error of a connection.
-
-        Called for exceptions of hooks and of background work, not for those of callables: their callers are told. By
-        default the error is logged. To return is to have handled it; a failed request is answered with 500 either way.
-        """
-        logger.error("%s failed", type(self).__name__, exc_info=args[-1])
-        return DONE
-
-    def on_alarm(self) -> MaybeAwaitable:
-        """Do something of your own each time the agent's alarm goes off. When it raises, the alarm is repeated."""
-        return DONE
-
-    def on_state_changed(self, state: State, source: StateSource, /) -> MaybeAwaitable:
-        """Take note of a new state, in the background; it is stored and sent. `source` is "server" or a connection."""
-        return DONE
-
-    def validate_state_change(self, next_state: State, source: StateSource, /) -> None:
-        """Raise to refuse a state before it is stored. `source` is "server" or a connection. Plain `def` only."""
 
     # The platform's events
 
