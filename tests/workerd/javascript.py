@@ -52,7 +52,7 @@ def bundle(source: Path, target: Path) -> None:
             "the npm registry",
             PACKAGES,
         )
-    command = ["node", str(PACKAGES / "node_modules/esbuild/bin/esbuild"), str(source), f"--outfile={target}", *BUNDLE]
+    command = [str(PACKAGES / "node_modules/.bin/esbuild"), str(source), f"--outfile={target}", *BUNDLE]
     environment = {**os.environ, "NODE_PATH": str(PACKAGES / "node_modules")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
