@@ -90,7 +90,8 @@ async def test_a_transaction_that_spans_turns_delays_the_commit() -> None:
 
 
 async def test_events_enter_in_order_when_the_gate_opens() -> None:
-    gate, entered = InputGate(), []
+    gate = InputGate()
+    entered: list[object] = []
 
     async def event(number: int) -> None:
         if gate.is_closed:

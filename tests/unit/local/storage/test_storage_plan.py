@@ -66,7 +66,7 @@ def test_joined_statements_come_apart_again(statements, space):
 def test_any_text_has_a_plan_that_loses_nothing_but_space(query):
     plan = plan_of(query)
     kept = "".join(statement.text for statement in (*plan.earlier, plan.last))
-    if ":" not in query:
+    if ":" not in query and "?1" not in query:  # names and numbers of parameters are rewritten
         assert "".join(kept.split()) == "".join(query.split())
 
 
