@@ -17,7 +17,7 @@ from tests.tidy import rules
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC_NAMES = 40
 AGENT_MEMBERS = 75
-"""All that JavaScript's Agent offers has a Python name on ours; the verbs stand in the packages of their capabilities."""
+"""All that JavaScript's Agent offers has a Python name on ours; the verbs stand beside their capabilities."""
 OUR_MODULES_BEHIND_AGENT = 65
 """Without the engines of schedules, queue, tasks and fibers, which load when an agent first has some."""
 
