@@ -24,6 +24,10 @@ T = TypeVar("T")
 logger = logging.getLogger("agents_runtime")
 
 
+LONGEST_TIMER_MS = 2**31 - 1
+"""The longest delay of a timer; a longer one fires at once."""
+
+
 class WorkersClock:
     """The Worker's time. It may stand still while code computes."""
 
@@ -31,7 +35,25 @@ class WorkersClock:
         return int(time.time() * 1000)
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+        """Wait without holding the object longer than that: a cancelled wait takes its timer back.
+
+        `asyncio.sleep` leaves it, and the platform evicts no object with a timer.
+        """
+        left_ms = seconds * 1000
+        while left_ms > LONGEST_TIMER_MS:
+            await self._wait(LONGEST_TIMER_MS)
+            left_ms -= LONGEST_TIMER_MS
+        await self._wait(max(left_ms, 0))
+
+    async def _wait(self, delay_ms: float) -> None:
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        callback = create_proxy(lambda: None if woken.done() else woken.set_result(None))
+        timer = js.setTimeout(callback, delay_ms)
+        try:
+            await woken
+        finally:
+            js.clearTimeout(timer)
+            callback.destroy()
 
 
 class WorkersEntropy:
