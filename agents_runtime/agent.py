@@ -547,6 +547,11 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
         except Exception:
             logger.exception("%s.on_error failed", type(self).__name__)
 
+    def _left_memory(self) -> None:
+        """Let go of the parts, which refer back to the agent. Called by the host when the agent has left memory."""
+        for name in _INNER_NAMES & vars(self).keys():
+            del vars(self)[name]
+
     async def _delete_everything(self) -> None:
         self._lifecycle.end()
         self._emit("destroy", {})
@@ -560,3 +565,7 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
 
 
 Agent._definition = Definition(Agent, Agent)  # pyright: ignore[reportPrivateUsage] # as in `__init_subclass__`
+_INNER_NAMES = frozenset(
+    ("_platform", "_lifecycle", "_entry", "_parts", "_scope", "ctx"),
+) | {name for name, value in vars(Agent).items() if isinstance(value, capability | cached_property)}
+"""What an agent keeps in attributes of its own making."""

@@ -33,7 +33,7 @@ class OutputGate:
     __slots__ = ("_committer", "_effects", "_is_scheduled", "_waiters", "is_dirty")
 
     def __init__(self, committer: Committer) -> None:
-        self._committer = committer
+        self._committer: Committer | None = committer
         self._effects: list[tuple[Callable[[Any], object], Any]] = []
         self._waiters: list[asyncio.Future[None]] = []
         self._is_scheduled = False
@@ -76,7 +76,7 @@ class OutputGate:
     def flush(self) -> None:
         """Commit now and let out what waited for it."""
         self._is_scheduled = False
-        if not self.is_dirty:
+        if not self.is_dirty or self._committer is None:
             return
         try:
             done = self._committer.commit()
@@ -93,6 +93,10 @@ class OutputGate:
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+    def release(self) -> None:
+        """Let go of the committer: nothing will be written any more."""
+        self._committer = None
 
     def discard(self, error: BaseException) -> None:
         """Let nothing out: forget the effects, fail those who wait for the commit."""

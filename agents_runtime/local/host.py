@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agents_runtime.errors import UsageError
@@ -82,6 +82,7 @@ class Host:
         self._actors: dict[LocalId, Actor] = {}
         self._idle: OrderedDict[Life, int] = OrderedDict()
         self._open: set[Life] = set()
+        self._open_idle: OrderedDict[Life, None] = OrderedDict()
         self._max_open = options.max_open_databases or default_open_databases()
         self._sweeper: Timer | None = None
         self._evicted = 0
@@ -254,6 +255,7 @@ class Host:
         """An event is about to enter `life`."""
         self.activity += 1
         self._idle.pop(life, None)
+        self._open_idle.pop(life, None)
         if life not in self._open:
             self._open.add(life)
             if len(self._open) > self._max_open:
@@ -264,6 +266,8 @@ class Host:
         self.activity += 1
         if life.is_busy or life.ended is not None:
             return
+        if life in self._open:
+            self._open_idle[life] = None
         timeout_s = self.options.idle_timeout_s
         if timeout_s is None:
             self._idle[life] = 0
@@ -281,6 +285,7 @@ class Host:
         """`life` has ended."""
         self._idle.pop(life, None)
         self._open.discard(life)
+        self._open_idle.pop(life, None)
 
     def occupied(self, actor: Actor) -> None:
         """`actor` has an object in memory: every event of its id must come to it."""
@@ -323,14 +328,12 @@ class Host:
             self._sweeper = self.clock.call_at_ms(next(iter(self._idle.values())), self._sweep)
 
     def _close_oldest(self) -> None:
-        for life in self._oldest_idle():
-            if not life.output.is_dirty:
-                life.database.close()
-                self._open.discard(life)
-                return
-
-    def _oldest_idle(self) -> Iterator[Life]:
-        return (life for life in self._idle if life in self._open)
+        """Close the database that was idle longest; its object stays in memory and opens it again when needed."""
+        oldest = next((life for life in self._open_idle if not life.output.is_dirty), None)
+        if oldest is not None:
+            del self._open_idle[oldest]
+            self._open.discard(oldest)
+            oldest.database.close()
 
     def _has_uncommitted(self) -> bool:
         """Whether a commit is about to happen. One held back by a transaction that is waiting is not."""

@@ -165,11 +165,20 @@ class Life:
             self.input.fail(error)
         self.database.retire(self.ended)
         if error is None:
+            self._let_go()
             return
         current = _current_task()
         for task in (*self.tasks, *self._events.values()):
             if task is not None and task is not current and not task.done():
                 task.cancel()
+
+    def _let_go(self) -> None:
+        """Undo the references that run in circles, so that memory is free at once and not at some later collection."""
+        self.output.release()
+        instance, self.instance = self.instance, None
+        let_go = getattr(instance, "_left_memory", None)
+        if let_go is not None:
+            let_go()
 
     def _release(self, task: asyncio.Task[Any]) -> None:
         self.tasks.discard(task)

@@ -6,7 +6,6 @@ help 1,000 evicted objects would go on to take 130 KB each.
 
 from __future__ import annotations
 
-import ctypes
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -23,4 +22,6 @@ def give_back_memory() -> None:
 def _malloc_trim() -> Callable[[int], int] | None:
     if not sys.platform.startswith("linux"):
         return None
+    import ctypes
+
     return getattr(ctypes.CDLL(None), "malloc_trim", None)
