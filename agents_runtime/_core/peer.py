@@ -91,6 +91,15 @@ class Peer(Protocol):
         ...
 
     @property
+    def state(self) -> Any:  # noqa: ANN401 - JSON of the user's own shape
+        """What `set_state` kept; None at first."""
+        ...
+
+    def set_state(self, value: Any, /) -> object:  # noqa: ANN401 - as above
+        """Keep a value with the connection, through the agent's sleep; or the result of a function of the old one."""
+        ...
+
+    @property
     def send_text(self) -> TextSender:
         """Sends a finished text frame without looking at it."""
         ...
