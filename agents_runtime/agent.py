@@ -167,7 +167,7 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
     def _tasks(self) -> Tasks:
         from agents_runtime.tasks.engine import Tasks
 
-        return Tasks(self._definition.tasks, self._surroundings, self._approvals)
+        return Tasks(self._definition.tasks, self._surroundings, self._approvals, self._definition.options.max_pending)
 
     @capability.stored("cf_agents_runs", "cf_agents_fibers")
     def _fibers(self) -> Fibers:

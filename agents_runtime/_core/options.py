@@ -32,7 +32,7 @@ class AgentOptions:
         keep_alive_interval_ms: how often the alarm goes off while `keep_alive` is held.
         max_alarm_memory_limit_strikes: after so many alarms in a row that ended at the platform's memory limit the
             work behind them is given up.
-        max_pending: how many schedules, and how many queue items, may wait; more are refused.
+        max_pending: how many schedules, queue items and runs of tasks may wait, of each; more are refused.
         queue_concurrency: how many queue items run at once. With 1, one after the other, in order.
         recover_after_start: recover interrupted fibers after `on_start`, which may set up what that needs. By default
             before.

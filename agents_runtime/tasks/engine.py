@@ -17,7 +17,7 @@ from agents_runtime._core.ids import CONNECTION_ID_SIZE, nanoid
 from agents_runtime._core.jobs.port import TASKS, Job, Outcome, RescheduleAt
 from agents_runtime._core.jsonx import dumps, loads
 from agents_runtime._core.spelling import did_you_mean
-from agents_runtime.errors import UsageError
+from agents_runtime.errors import TooManyPending, UsageError
 from agents_runtime.tasks.attempt import Attempt, Completed, End, Failed, Suspended
 from agents_runtime.tasks.declare import TaskDefinition, pack, unpack
 from agents_runtime.tasks.errors import RecoveryExhausted, TaskCancelled, TaskFailed, UnknownTask
@@ -66,15 +66,23 @@ class Order:
 
 
 class Tasks(Capability):
-    """The tasks of one agent."""
+    """The tasks of one agent.
 
-    def __init__(self, definitions: Mapping[str, TaskDefinition], around: Surroundings, desk: Desk) -> None:
+    Args:
+        max_open: how many runs may be under way or waiting; more are refused.
+    """
+
+    def __init__(
+        self, definitions: Mapping[str, TaskDefinition], around: Surroundings, desk: Desk, max_open: int = 100_000
+    ) -> None:
         self.definitions = definitions
         self.store = TaskStore(around.platform.sql, around.platform.kv)
         self._around = around
         self._desk = desk
         self._jobs = around.jobs
         self._clock = around.clock
+        self._max_open = max_open
+        self._open: int | None = None
         self._active: dict[str, Attempt | None] = {}
         self._waiters: dict[str, list[asyncio.Future[TaskInfo]]] = {}
         self._jobs.register(TASKS, self._wake)
@@ -91,6 +99,9 @@ class Tasks(Capability):
         known = self._known(order)
         if known is not None:
             return known, False
+        if self._count_open() >= self._max_open:
+            remedy = 'cancel some, let one task do more, or raise options["max_pending"]'
+            raise TooManyPending("runs of tasks", self._max_open, remedy)
         stored_input = pack(definition, order.args)
         metadata = None if order.metadata is None else dumps(order.metadata, "metadata")
         run_id = order.run_id or nanoid(self._around.platform.entropy.random_bytes, CONNECTION_ID_SIZE)
@@ -98,10 +109,16 @@ class Tasks(Capability):
         # The job first: one without a run is deleted by its first wake, a run without a job would wait for ever.
         self._wake_at(run_id, now_ms + self._around.interval_ms)
         self.store.insert(run_id, order.task, stored_input, metadata, order.key, order.retain, now_ms)
+        self._open = self._count_open() + 1
         info = self.get(run_id)
         self._emit("accepted", info)
         self._begin(run_id)
         return info, True
+
+    def _count_open(self) -> int:
+        if self._open is None:
+            self._open = self.store.count_open()
+        return self._open
 
     def _known(self, order: Order) -> TaskInfo | None:
         by_id = None if order.run_id is None else self.store.get(order.run_id)
@@ -288,6 +305,7 @@ class Tasks(Capability):
 
     def _settled(self, info: TaskInfo) -> None:
         """Let everyone know that a run has ended."""
+        self._open = None if self._open is None else self._open - 1
         self._jobs.cancel(TASKS, _job_id(info.run_id))
         details: dict[str, Json] = {}
         if info.state == "failed":

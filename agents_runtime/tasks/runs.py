@@ -92,6 +92,7 @@ class TaskRuns:
 
         Raises:
             UnknownTask: the class has no such task.
+            TooManyPending: `options["max_pending"]` runs are under way or wait.
             UsageError: it takes other arguments, or id and key belong to different runs.
             NotJson: naming the part of the arguments that is no JSON.
         """

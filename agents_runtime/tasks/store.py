@@ -159,6 +159,11 @@ class TaskStore:
         query = "SELECT run_id FROM cf_agents_task_runs WHERE settled_at IS NULL AND state IN ('pending', 'running')"
         return [row["run_id"] for row in self._read(query)]
 
+    def count_open(self) -> int:
+        """How many runs have not ended."""
+        rows = self._read("SELECT count(*) AS n FROM cf_agents_task_runs WHERE settled_at IS NULL")
+        return int(rows[0]["n"]) if rows else 0
+
     def claim(self, run_id: str, now_ms: int) -> Claim | None:
         """Begin an attempt of a run; None when it is settled or gone."""
         rows = self._write(_CLAIM, now_ms, now_ms, run_id)

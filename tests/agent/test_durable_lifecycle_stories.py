@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from agents_runtime import Agent, task
-from agents_runtime.errors import DefinitionError
+from agents_runtime.errors import DefinitionError, TooManyPending
 
 LOG = []
 
@@ -150,3 +150,21 @@ async def test_awaiting_a_run_ends_with_its_event_and_the_run_does_not(runtime):
 def test_the_verbs_are_not_replaced_by_accident(name):
     with pytest.raises(DefinitionError, match=name):
         type("Mine", (Agent,), {name: lambda self: None, "__module__": __name__})
+
+
+async def test_the_number_of_open_runs_is_bounded(runtime):
+    class Small(Worker):
+        options = {"max_pending": 2}
+
+    agent = runtime.get(Small, "a")
+
+    async def work(agent):
+        first = await agent.tasks.run("work")
+        await agent.tasks.run("work", idempotency_key="k")
+        with pytest.raises(TooManyPending, match="max_pending"):
+            await agent.tasks.run("work")
+        assert not (await agent.tasks.run("work", idempotency_key="k")).accepted
+        await first.cancel()
+        return (await agent.tasks.run("work")).accepted
+
+    assert await runtime.run_in_agent(agent, work)
