@@ -168,3 +168,21 @@ async def test_the_number_of_open_runs_is_bounded(runtime):
         return (await agent.tasks.run("work")).accepted
 
     assert await runtime.run_in_agent(agent, work)
+
+
+async def test_what_was_accepted_in_a_transaction_goes_with_it(runtime):
+    agent = runtime.get(Worker, "a")
+
+    async def work(agent):
+        async def undone(transaction):
+            await agent.tasks.run("work", "undone", run_id="undone")
+            raise ValueError("undo")
+
+        with pytest.raises(Exception, match="undo"):
+            await agent.ctx.storage.transaction(undone)
+        await agent.tasks.run("work", "kept", run_id="kept")
+        return [info.run_id for info in await agent.tasks.list()]
+
+    assert await runtime.run_in_agent(agent, work) == ["kept"]
+    await runtime.advance(minutes=1)
+    assert LOG == ["kept", "left"]

@@ -234,6 +234,11 @@ class JobTable:
         try:
             return self._sql.execute(statement, *params)
         except Exception as error:
+            if self._exists and "no such table: cf_agents_jobs" in str(error):
+                # The user's transaction in which it was made was rolled back.
+                self._exists = None
+                self._create()
+                return self._execute(statement, *params)
             raise SqlError(statement, error) from error
 
 
