@@ -5,12 +5,13 @@ from __future__ import annotations
 from agents_under_test import Desk, Slow
 from durable_under_test import Durable
 from lab import Lab
+from planned_under_test import Planned
 from probes import BrokenProbe, Ports, Probe
 from workers import Response, WorkerEntrypoint
 
 from agents_runtime import route_agent_request
 
-__all__ = ["BrokenProbe", "Default", "Desk", "Durable", "Lab", "Ports", "Probe", "Slow"]
+__all__ = ["BrokenProbe", "Default", "Desk", "Durable", "Lab", "Planned", "Ports", "Probe", "Slow"]
 
 
 class Default(WorkerEntrypoint):
