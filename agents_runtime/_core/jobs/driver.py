@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
-from agents_runtime._core.jobs.port import Outcome, RescheduleAt
+from agents_runtime._core.jobs.port import HOST, Outcome, RescheduleAt
 from agents_runtime._core.jobs.running import DEFAULT_HUNG_TIMEOUT_S, Lane, Registry, Running
 from agents_runtime._core.platform_failures import is_platform_failure
 from agents_runtime._core.turns import NEXT_TURN
@@ -286,9 +286,10 @@ class Driver:
 
     def _park(self, job: Job) -> None:
         self._parked.add(job.id)
-        logger.error(
-            "the job %s of %r (%r) is kept, but nothing in this class runs such jobs", job.id, job.capability, job.fn
-        )
+        # The JavaScript SDK leaves housekeeping of its own in the table, which is harmless.
+        level = logging.DEBUG if job.capability == HOST else logging.ERROR
+        text = "the job %s of %r (%r) is kept, but nothing in this class runs such jobs"
+        logger.log(level, text, job.id, job.capability, job.fn)
 
     def _warn_about_backlog(self, now_ms: int) -> None:
         for capability, count in self._table.count_due(now_ms).items():

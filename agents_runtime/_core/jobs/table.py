@@ -191,26 +191,30 @@ class JobTable:
         """The first jobs of these capabilities that are due, in order; none of those in `without`."""
         if not self.exists or not capabilities:
             return []
-        where, params = _candidates(capabilities, without)
+        where, params = _candidates(capabilities)
         order = _ORDER
         if self.has_special:
             self._has_special = None  # looked up again next time: this may have been the last of them
             order = _ORDER_SPECIAL
             where += self._exclusively()
         rows = self._execute(
-            f"SELECT {_COLUMNS} FROM cf_agents_jobs WHERE {where} AND time <= ? {order} LIMIT ?", *params, now_ms, limit
+            f"SELECT {_COLUMNS} FROM cf_agents_jobs WHERE {where} AND time <= ? {order} LIMIT ?",
+            *params,
+            now_ms,
+            limit + len(without),
         )
-        return [_job(row) for row in rows]
+        return [_job(row) for row in rows if row["id"] not in without][:limit]
 
     def next_ms(self, capabilities: Sequence[str], without: Collection[str]) -> int | None:
         """When the first job of these capabilities is due; None when there is none."""
         if not self.exists or not capabilities:
             return None
-        where, params = _candidates(capabilities, without)
+        where, params = _candidates(capabilities)
         if self.has_special:
             where += self._exclusively()
-        rows = self._execute(f"SELECT time FROM cf_agents_jobs WHERE {where} ORDER BY time LIMIT 1", *params)
-        return int(rows[0]["time"]) if rows else None
+        statement = f"SELECT id, time FROM cf_agents_jobs WHERE {where} ORDER BY time LIMIT ?"
+        rows = self._execute(statement, *params, 1 + len(without))
+        return next((int(row["time"]) for row in rows if row["id"] not in without), None)
 
     def _exclusively(self) -> str:
         """An exclusive job keeps all others waiting."""
@@ -252,12 +256,8 @@ def _owned(capability: str, fn: str | None) -> tuple[str, tuple[str, ...]]:
     return ("capability = ?", (capability,)) if fn is None else ("capability = ? AND fn = ?", (capability, fn))
 
 
-def _candidates(capabilities: Sequence[str], without: Collection[str]) -> tuple[str, tuple[str, ...]]:
-    marks = ", ".join("?" * len(capabilities))
-    if not without:
-        return f"capability IN ({marks})", tuple(capabilities)
-    excluded = ", ".join("?" * len(without))
-    return f"capability IN ({marks}) AND id NOT IN ({excluded})", (*capabilities, *without)
+def _candidates(capabilities: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    return f"capability IN ({', '.join('?' * len(capabilities))})", tuple(capabilities)
 
 
 def _job(row: Row) -> Job:

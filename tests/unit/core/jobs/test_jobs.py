@@ -248,6 +248,21 @@ async def test_jobs_that_nobody_runs_are_kept_and_cost_nothing(runtime, holder, 
     assert "nothing in this class runs such jobs" in caplog.text
 
 
+async def test_many_jobs_that_nobody_runs_do_not_hide_the_others(runtime, holder, caplog):
+    def push_many(agent):
+        for _ in range(250):
+            agent.push("unknown", capability="side")
+        agent.push("known", capability="side")
+        agent.push("known", 5000, capability="side")
+
+    await runtime.run_in_agent(holder, push_many)
+    await runtime.advance()
+    assert [fn for fn, _ in await holder.notes()] == ["known"]
+    await runtime.advance(seconds=5)
+    assert [fn for fn, _ in await holder.notes()] == ["known", "known"]
+    assert len(await holder.rows()) == 250
+
+
 async def test_a_table_that_javascript_made_is_used_as_it_is(runtime, holder):
     now_ms = runtime.now_ms
     second = ["b", "probe", "plain", now_ms + 1000, '"second"']
