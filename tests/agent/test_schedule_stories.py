@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from agents_runtime import Agent, UsageError, callable, subscribe
-from agents_runtime.errors import InvalidCron, NotJson, TooManyPending, UnknownCallback
+from agents_runtime.errors import DefinitionError, InvalidCron, NotJson, TooManyPending, UnknownCallback
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -460,3 +460,9 @@ async def test_no_table_is_made_for_nothing(runtime, diary):
     assert await diary.cancel_schedule("x") is False
     tables = await runtime.run_in_agent(diary, lambda agent: agent.sql("SELECT name FROM sqlite_master"))
     assert "cf_agents_jobs" not in {table["name"] for table in tables}
+
+
+@pytest.mark.parametrize("name", ["schedule", "cancel_schedule", "queue", "dequeue", "retry", "keep_alive"])
+def test_a_verb_cannot_be_replaced(name):
+    with pytest.raises(DefinitionError, match=f"Careless.{name} would replace a part of Agent"):
+        type("Careless", (Agent,), {name: lambda self: None})
