@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -50,14 +52,27 @@ class Sides:
         if side == "python":
             self.python.start()
             try:
-                yield lambda *calls: ask(self.python.port, *calls)
+                yield lambda *calls, name="one": ask(self.python.port, *calls, name=name)
             finally:
                 self.python.stop()
             return
         keys = {"Desk": "interchange-Desk"}
         process: Process = javascript.start(self.tools, SOURCES / "desk.js", self.bundle, self.python.storage, keys)
         try:
-            yield lambda *calls: ask(process.ports["http"], *calls)
+            yield lambda *calls, name="one": ask(process.ports["http"], *calls, name=name)
+        finally:
+            process.stop()
+
+    def leave_old_tables(self, *names: str) -> None:
+        """Make objects as npm `agents` 0.21 leaves them, or, for the name "older", a version before it."""
+        folder = self.bundle / "old"
+        folder.mkdir(exist_ok=True)
+        shutil.copy(SOURCES / "old_desk.js", folder / "bundle.js")
+        keys = {"Desk": "interchange-Desk"}
+        process = javascript.start(self.tools, SOURCES / "old_desk.js", folder, self.python.storage, keys)
+        try:
+            for name in names:
+                assert process.request(process.ports["http"], f"/{name}") == (200, b"left")
         finally:
             process.stop()
 
@@ -67,13 +82,13 @@ def sides(workerd_tools, bundle_folder, tmp_path):
     return Sides(workerd_tools, bundle_folder, tmp_path)
 
 
-def ask(port, *calls):
+def ask(port, *calls, name="one"):
     """The results of some calls over one connection of the agents' protocol."""
 
     async def work():
         async with (
             asyncio.timeout(ANSWER_S),
-            connect(f"ws://127.0.0.1:{port}/agents/desk/one", proxy=None, close_timeout=0.5) as socket,
+            connect(f"ws://127.0.0.1:{port}/agents/desk/{name}", proxy=None, close_timeout=0.5) as socket,
         ):
             results = []
             for number, (method, *args) in enumerate(calls):
@@ -85,6 +100,25 @@ def ask(port, *calls):
             return results
 
     return asyncio.run(work())
+
+
+def until(call, key, expected=None, name="one"):
+    """What the state has under a key, when it is what is expected or after some seconds."""
+    found = None
+    for _ in range(100):
+        (state,) = call(("look",), name=name)
+        found = state.get(key)
+        if found is not None and expected in (None, found):
+            break
+        time.sleep(0.1)
+    return found
+
+
+def rows(storage, table):
+    """The rows of a table in the only object of a storage folder."""
+    (path,) = [path for path in storage.rglob("*.sqlite") if path.name != "metadata.sqlite"]
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute(f"SELECT * FROM {table}").fetchall()
 
 
 BOTH_WAYS = pytest.mark.parametrize(("first", "second"), [("javascript", "python"), ("python", "javascript")])
@@ -118,10 +152,39 @@ def test_the_other_side_does_what_was_scheduled(sides, first, second):
     name = {"javascript": "JavaScript", "python": "Python"}
     expected = f"{name[second]}: soon, from {name[first]}"
     with sides.running(second) as call:
-        state = {}
-        for _ in range(100):
-            (state,) = call(("look",))
-            if "reminded" in state:
-                break
-            time.sleep(0.1)
-        assert state.get("reminded") == expected
+        assert until(call, "reminded", expected) == expected
+
+
+@BOTH_WAYS
+def test_the_other_side_does_what_was_queued_once_and_in_order(sides, first, second):
+    texts = ["interrupted", "b", "c", "d é"]
+    with sides.running(first) as call:
+        (waiting,) = call(("fill", texts))
+        assert [one[1:] for one in waiting] == [["note", text] for text in texts]
+    with sides.running(second) as call:
+        assert until(call, "noted", texts) == texts
+        assert call(("waiting",)) == [[]]
+    with sides.running(first) as call:
+        time.sleep(0.5)
+        state, waiting = call(("look",), ("waiting",))
+        assert state["noted"] == texts
+        assert waiting == []
+
+
+@pytest.mark.parametrize("name", ["one", "older"])
+def test_the_tables_of_an_older_version_are_taken_over(sides, name):
+    sides.leave_old_tables(name)
+    kept = [each for each in PLANNED if name == "one" or each[0] != "interval"]
+    with sides.running("python") as call:
+        assert until(call, "reminded", name=name) == "Python: soon, from before"
+        assert until(call, "noted", ["first", "second", "third"], name=name) == ["first", "second", "third"]
+        state, planned, waiting = call(("look",), ("planned",), ("waiting",), name=name)
+        assert state["count"] == 21
+        assert [one[:3] for one in planned] == kept
+        assert waiting == []
+    kept_rows = rows(sides.python.storage, "cf_agents_schedules"), rows(sides.python.storage, "cf_agents_queues")
+    assert list(map(len, kept_rows)) == [len(kept) + 1, 3], "an older version of the code still finds them"
+    for side in ("python", "javascript"):
+        with sides.running(side) as call:
+            time.sleep(0.5)
+            assert call(("look",), ("planned",), name=name) == [state, planned], f"{side} does nothing twice"

@@ -33,12 +33,28 @@ export class Desk extends Agent {
     this.setState({ ...this.state, reminded: `JavaScript: ${payload.text}` });
   }
 
+  // Leaves items in the queue: the first one does not end in this life of the object.
+  async fill(texts) {
+    this.isBusy = true;
+    for (const text of texts) await this.queue("note", { kind: "note", text });
+    return await this.waiting();
+  }
+
+  async note(payload) {
+    if (this.isBusy) await new Promise(() => {});
+    this.setState({ ...this.state, noted: [...(this.state.noted ?? []), payload.text] });
+  }
+
+  async waiting() {
+    return (await this.getQueues("kind", "note")).map((item) => [item.id, item.callback, item.payload.text]);
+  }
+
   look() {
     return this.state;
   }
 }
 
-for (const name of ["increment", "plan", "planSoon", "planned", "look"]) {
+for (const name of ["increment", "plan", "planSoon", "planned", "fill", "waiting", "look"]) {
   callable()(Desk.prototype[name], { kind: "method", name });
 }
 

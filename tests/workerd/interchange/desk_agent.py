@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from workers import Response, WorkerEntrypoint
@@ -11,6 +12,7 @@ from agents_runtime import Agent, callable, route_agent_request
 
 class Desk(Agent):
     initial_state: dict[str, Any] = {"count": 0}
+    is_busy = False
 
     @callable
     def increment(self, by: int) -> Any:
@@ -39,6 +41,27 @@ class Desk(Agent):
 
     def remind(self, payload: Any, schedule: Any = None) -> None:
         self.set_state({**self.state, "reminded": f"Python: {payload['text']}"})
+
+    @callable
+    async def fill(self, texts: list[str]) -> Any:
+        """Leave items in the queue: the first one does not end in this life of the object."""
+        self.is_busy = True
+        for text in texts:
+            await self.queue("note", {"kind": "note", "text": text})
+        return await self.waiting()
+
+    async def note(self, payload: Any, item: Any = None) -> None:
+        if self.is_busy:
+            await asyncio.get_running_loop().create_future()
+        self.set_state({**self.state, "noted": [*self.state.get("noted", []), payload["text"]]})
+
+    @callable
+    async def waiting(self) -> Any:
+        found: list[list[Any]] = []
+        for item in await self.get_queues("kind", "note"):
+            payload: Any = item.payload
+            found.append([item.id, item.callback, payload["text"]])
+        return found
 
     @callable
     def look(self) -> Any:
