@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from agents_runtime._core.jsonx import Json, dumps, quote, well_formed
 from agents_runtime._core.records import Record
+from agents_runtime._core.retry import resolve_retry, retry_to_json
 from agents_runtime.errors import StorageError
 from agents_runtime.scheduler.when import After, At, ByCron, Every, Timing
 
@@ -80,8 +81,7 @@ class Schedule(Record):
         return self.type in ("cron", "interval")
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """What a schedule's row says beyond the columns of the job table.
 
     Attributes:
@@ -97,13 +97,11 @@ class Stored:
     is_foreign: bool = False
 
 
-def write_stored(
-    timing: Timing, payload_text: str | None, given_retry: RetryPolicy | None, retry_text: str, jitter_ms: int
-) -> str:
+def write_stored(timing: Timing, payload_text: str | None, given_retry: RetryPolicy | None, jitter_ms: int) -> str:
     """The JSON text of a schedule's row, with keys in the order in which the JavaScript SDK writes them."""
     parts = [] if payload_text is None else [f'"payload":{payload_text}']
     if given_retry is not None:
-        parts.append(f'"retry":{retry_text}')
+        parts.append(f'"retry":{retry_to_json(given_retry)}')
     own = f',"jitterMs":{jitter_ms}' if jitter_ms else ""
     if isinstance(timing, After):
         parts.append(f'"type":"delayed","delayInSeconds":{_seconds(timing.delay_ms)}')
@@ -124,8 +122,6 @@ def read_stored(job: Job) -> Stored:
     Raises:
         StorageError: it is no schedule.
     """
-    from agents_runtime._core.retry import resolve_retry
-
     try:
         row: Any = job.payload
         retry: Any = row.get("retry")

@@ -18,11 +18,12 @@ from agents_runtime._core.jobs.attempts import Attempts
 from agents_runtime._core.jobs.port import SCHEDULER, Outcome, RescheduleAt
 from agents_runtime._core.jobs.table import has_table
 from agents_runtime._core.jsonx import dumps, loads, size_bytes
-from agents_runtime._core.retry import RetryLike, resolve_retry, retry_to_json
+from agents_runtime._core.retry import RetryLike, resolve_retry
 from agents_runtime.errors import SchemaTooNew, TooManyPending, UnknownCallback, UsageError
 from agents_runtime.scheduler.models import Schedule, Stored, read_stored, schedule_of, write_stored
 from agents_runtime.scheduler.verbs import TASK_HOOK
 from agents_runtime.scheduler.when import (
+    RECURRING,
     ByCron,
     Every,
     Timing,
@@ -171,7 +172,7 @@ class Schedules(Capability):
         policy = resolve_retry(given_retry, self._options.retry)
         payload_text = _payload_text(payload)
         jitter_ms = 0 if jitter is None else self._jitter_ms(jitter, timing, now_ms)
-        is_recurring = isinstance(timing, ByCron | Every)
+        is_recurring = isinstance(timing, RECURRING)
         keeps = is_recurring if idempotent is None else idempotent
         stored = Stored(timing, payload_text, None, None if given_retry is None else policy, jitter_ms)
         if key is not None:
@@ -187,7 +188,7 @@ class Schedules(Capability):
             name,
             time_ms,
             job_id=key,
-            payload_text=write_stored(timing, payload_text, stored.retry, retry_to_json(policy), jitter_ms),
+            payload_text=write_stored(timing, payload_text, stored.retry, jitter_ms),
             retry=policy,
             singleflight=isinstance(timing, Every),
             hung_timeout_s=self._options.hung_schedule_timeout_seconds,
@@ -195,7 +196,7 @@ class Schedules(Capability):
         if "_index" in vars(self):
             self._index.added(job, stored)
         self._tell("create", job)
-        return schedule_of(job, _with_payload(stored))
+        return schedule_of(job, stored if payload_text is None else stored._replace(payload=loads(payload_text)))
 
     def _of_key(self, key: str) -> Job | None:
         return self._jobs.get(SCHEDULER, key)
@@ -278,7 +279,7 @@ class Schedules(Capability):
 
     def _next(self, stored: Stored) -> RescheduleAt | None:
         timing = stored.timing
-        if not isinstance(timing, ByCron | Every):
+        if not isinstance(timing, RECURRING):
             return None
         return RescheduleAt(next_ms(timing, self._clock.now_ms()) + self._chance(stored.jitter_ms))
 
@@ -296,11 +297,3 @@ def _payload_text(payload: object) -> str | None:
             "in a table with self.sql(...), and pass its key"
         )
     return text
-
-
-def _with_payload(stored: Stored) -> Stored:
-    """The payload as the method will get it: read back from what was stored."""
-    if stored.payload_text is None:
-        return stored
-    payload = loads(stored.payload_text)
-    return Stored(stored.timing, stored.payload_text, payload, stored.retry, stored.jitter_ms)

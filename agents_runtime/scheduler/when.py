@@ -28,6 +28,7 @@ LONGEST_INTERVAL_MS = 2_592_000_000
 SHORTEST_INTERVAL_MS = 10
 _DATE = re.compile(r"[+-]?\d{4,6}-\d\d-\d\d")
 _DELAY = re.compile(r"\s*\d+(?:\.\d+)?\s*[a-zA-Z]")
+_COMMON_S = 86_400 * 366
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 
@@ -63,6 +64,8 @@ class Every:
 
 
 Timing = At | After | ByCron | Every
+RECURRING = (ByCron, Every)
+"""The timings of what runs again and again."""
 
 
 def parse_when(when: When, tz: str | None, now_ms: int) -> At | After | ByCron:
@@ -75,6 +78,8 @@ def parse_when(when: When, tz: str | None, now_ms: int) -> At | After | ByCron:
         InvalidCron: with what was probably meant, and when that would run.
         UsageError: it is no time.
     """
+    if type(when) is int and 0 <= when <= _COMMON_S and tz is None:
+        return After(when * 1000)
     if isinstance(when, datetime):
         return _at(when, tz)
     if isinstance(when, str):
