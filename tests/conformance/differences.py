@@ -38,9 +38,9 @@ def differs(about: str, *, workers: str, local: str, why: str) -> Callable[[Test
 
 NOT_TESTED = (
     Difference(
-        about="Facets and Workflows",
-        workers="`ctx.facets` gives an object children of its own; `WorkflowEntrypoint` classes run as Workflows.",
-        local="Neither is there.",
+        about="Workflows",
+        workers="`WorkflowEntrypoint` classes run as Workflows.",
+        local="They can be imported, and do not run.",
         why="Nothing in this library needs them yet.",
     ),
     Difference(

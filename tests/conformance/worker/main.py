@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agents_under_test import Desk, Slow
 from durable_under_test import Durable
+from facets_under_test import Facet, Parent
 from lab import Lab
 from planned_under_test import Planned
 from probes import BrokenProbe, Ports, Probe
@@ -11,7 +12,7 @@ from workers import Response, WorkerEntrypoint
 
 from agents_runtime import route_agent_request
 
-__all__ = ["BrokenProbe", "Default", "Desk", "Durable", "Lab", "Planned", "Ports", "Probe", "Slow"]
+__all__ = ["BrokenProbe", "Default", "Desk", "Durable", "Facet", "Lab", "Parent", "Planned", "Ports", "Probe", "Slow"]
 
 
 class Default(WorkerEntrypoint):
