@@ -41,6 +41,7 @@ class Migration:
     created: tuple[str, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
     deleted: tuple[str, ...] = ()
+    created_without_sql: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Config:
         vars: `vars` of the file, overridden by `.dev.vars` or else `.env`.
         secret_names: the names in `vars` that came from `.dev.vars` or `.env`; never print their values.
         notes: sentences for the user: unknown keys, and what the local host leaves out.
+        bundle_excludes: the patterns of files below `python_modules` that a deploy leaves out.
     """
 
     file: Path
@@ -77,6 +79,7 @@ class Config:
     secret_names: frozenset[str]
     assets: AssetsConfig | None
     notes: tuple[str, ...]
+    bundle_excludes: tuple[str, ...] = ("**/*.pyc",)
 
     @property
     def root(self) -> Path:
@@ -124,6 +127,7 @@ def read_config(where: Path) -> Config:
         secret_names=secret_names,
         assets=assets,
         notes=tuple(notes),
+        bundle_excludes=_read_excludes(root),
     )
 
 
@@ -203,6 +207,11 @@ def _read_date(root: Table, notes: list[str]) -> str:
     return text
 
 
+def _read_excludes(root: Table) -> tuple[str, ...]:
+    table = root.table("python_modules")
+    return table.texts("exclude") if table.has("exclude") else ("**/*.pyc",)
+
+
 def _read_bindings(root: Table) -> tuple[Binding, ...]:
     bindings: list[Binding] = []
     for entry in root.table("durable_objects").tables("bindings"):
@@ -239,12 +248,13 @@ def _read_migrations(root: Table, notes: list[str]) -> tuple[Migration, ...]:
 
 def _read_migration(entry: Table, classes: set[str], notes: list[str]) -> Migration:
     tag = entry.text("tag")
-    if entry.texts("new_classes"):
+    without_sql = entry.texts("new_classes")
+    if without_sql:
         notes.append(
             f"{entry.file.name}: {entry.path('new_classes')}: these classes have no SQLite storage once deployed, but"
             " an Agent needs it; write new_sqlite_classes"
         )
-    created = entry.texts("new_sqlite_classes") + entry.texts("new_classes")
+    created = entry.texts("new_sqlite_classes") + without_sql
     for name in created:
         if name in classes:
             raise entry.error("new_sqlite_classes", f'"{name}" was created before. Name each new class once')
@@ -259,7 +269,7 @@ def _read_migration(entry: Table, classes: set[str], notes: list[str]) -> Migrat
     deleted = entry.texts("deleted_classes")
     for name in deleted:
         _forget(entry, "deleted_classes", name, classes)
-    return Migration(tag, created, tuple(renamed), deleted)
+    return Migration(tag, created, tuple(renamed), deleted, without_sql)
 
 
 def _forget(entry: Table, key: str, name: str, classes: set[str]) -> None:

@@ -1,4 +1,4 @@
-"""`agents-runtime dev | serve | new`: the options, and nothing else."""
+"""`agents-runtime dev | serve | new | deploy`: the options, and nothing else."""
 
 from __future__ import annotations
 
@@ -116,6 +116,30 @@ def new(name: str, template: str, run: bool) -> None:
     shown = f'"{name}"' if " " in name else name
     click.echo(f"  cd {shown}\n  agents-runtime dev        # then open http://127.0.0.1:{DEV_PORT}")
     click.echo("  python -m pytest          # the project's tests")
+
+
+@cli.command()
+@click.option("--dry-run", is_flag=True, help="Check and bundle, upload nothing.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="Project file, or its folder.  [default: this folder]",
+)
+@click.option("--allow", multiple=True, metavar="PACKAGE", help="A package that has a wheel for Workers. Repeatable.")
+@click.argument("wrangler", nargs=-1, type=click.UNPROCESSED)
+def deploy(dry_run: bool, config: Path, allow: tuple[str, ...], wrangler: tuple[str, ...]) -> None:
+    """Check the project of this folder, then upload it to Cloudflare with pywrangler.
+
+    What follows `--` is given to wrangler.
+    """
+    from agents_runtime.local.cli.deploying import deploy_project
+
+    try:
+        code = deploy_project(config, dry_run=dry_run, allowed=allow, arguments=wrangler)
+    except AgentError as exc:
+        raise click.ClickException(str(exc)) from exc
+    raise SystemExit(code)
 
 
 def _serve(**options: Any) -> None:
