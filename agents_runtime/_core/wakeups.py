@@ -39,7 +39,7 @@ class Wakeups:
         if self._is_disabled or self._is_firing:
             return
         wanted_ms = self.earliest_ms()
-        if self._is_known and wanted_ms == self._armed_ms:
+        if self._is_known and wanted_ms == self._armed_ms and (wanted_ms is None or self._is_armed_by(wanted_ms)):
             return
         slot_ms: int | None = None
         if wanted_ms is not None and not self._is_known:
@@ -52,6 +52,11 @@ class Wakeups:
             self._alarm.set_ms(wanted_ms)
         self._armed_ms = wanted_ms
         self._is_known = True
+
+    def _is_armed_by(self, when_ms: int) -> bool:
+        """Whether the slot still holds what was set: a transaction that was undone has undone that too."""
+        slot_ms = self._alarm.get_ms()
+        return slot_ms is not None and slot_ms <= when_ms
 
     def fired(self) -> None:
         """Take note that the alarm went off, and its handler runs until `handled` or `postpone`."""

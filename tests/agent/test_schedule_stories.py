@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -466,3 +467,26 @@ async def test_no_table_is_made_for_nothing(runtime, diary):
 def test_a_verb_cannot_be_replaced(name):
     with pytest.raises(DefinitionError, match=f"Careless.{name} would replace a part of Agent"):
         type("Careless", (Agent,), {name: lambda self: None})
+
+
+async def test_what_a_transaction_undid_can_be_scheduled_again(runtime_factory):
+    class Clerk(Agent):
+        initial_state = {"rung": 0}
+
+        async def ring_twice_or_never(self):
+            with suppress(Exception):
+                await self.ctx.storage.transaction(self._schedule_and_fail)
+            await self.schedule(60, "ring")
+
+        async def _schedule_and_fail(self, transaction):
+            await self.schedule(60, "ring")
+            raise KeyError("undone")
+
+        def ring(self, payload, schedule):
+            self.set_state({"rung": self.state["rung"] + 1})
+
+    runtime = runtime_factory(evict_before_every_event=False)
+    clerk = runtime.get(Clerk, "a")
+    await clerk.ring_twice_or_never()
+    await runtime.advance(seconds=61)
+    assert await clerk.state == {"rung": 1}

@@ -134,3 +134,13 @@ def test_work_that_comes_up_while_the_slot_is_read_is_not_armed_too_late():
     slot.get_ms = read_slowly  # type: ignore[method-assign] # an event that comes in while the slot is read
     wakeups.refresh()
     assert slot.when_ms == 20
+
+
+def test_an_alarm_that_a_transaction_undid_is_armed_again():
+    slot = Slot()
+    due, wakeups = made(slot, 30)
+    wakeups.refresh()
+    slot.when_ms = None
+    wakeups.refresh()
+    assert slot.when_ms == 30
+    assert due == [30]

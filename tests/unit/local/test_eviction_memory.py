@@ -44,5 +44,5 @@ async def test_the_databases_of_objects_idle_longest_are_closed_first(tmp_path: 
     for name in ("a", "b", "a", "c"):
         await host.env.Notes.getByName(name).add("x")
     open_names = [actor.id.name for actor in host._actors.values() if actor.life and actor.life.database.is_open]
-    assert sorted(open_names) == ["a", "c"]
+    assert set(open_names) == {"a", "c"}
     await host.stop()
