@@ -35,6 +35,11 @@ class SqlStore(Protocol):
         """
         ...
 
+    @property
+    def undone(self) -> int:
+        """How many transactions were undone so far, as far as the platform tells: what memory knows may be wrong then."""
+        ...
+
     def transaction(self, work: Callable[[], T]) -> T:
         """Run `work` atomically: an exception rolls back its writes and is raised again. Nests."""
         ...

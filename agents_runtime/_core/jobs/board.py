@@ -52,6 +52,7 @@ class JobBoard(Capability):
         self._breaker = Breaker(platform.kv, self._table, emit, max_strikes)
         self._next_ms: int | None = None
         self._is_next_known = False
+        self._undone = 0
         self._failures = 0
         self._not_before_ms = 0
 
@@ -181,7 +182,9 @@ class JobBoard(Capability):
         """When the first job is due; None when there is none."""
         if self._driver.is_closed:
             return None
-        if not self._is_next_known:
+        undone = self._platform.sql.undone
+        if not self._is_next_known or undone != self._undone:
+            self._undone = undone
             self._next_ms = self._table.next_ms(self._registry.capabilities, self._driver.set_aside)
             self._is_next_known = True
         return None if self._next_ms is None else max(self._next_ms, self._not_before_ms)

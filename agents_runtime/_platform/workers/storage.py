@@ -28,6 +28,11 @@ class WorkersSqlStore:
             return []
         return [{name: from_column(value) for name, value in row.items()} for row in cursor.toArray().to_py()]
 
+    @property
+    def undone(self) -> int:
+        """Always 0: the platform does not tell of transactions that user code began."""
+        return 0
+
     def transaction(self, work: Callable[[], T]) -> T:
         result: T = self._storage.transactionSync(work)
         return result

@@ -42,6 +42,11 @@ class LocalSqlStore:
         except sqlite3.Error as error:
             raise user_failure(self._database, error, statement.text) from error
 
+    @property
+    def undone(self) -> int:
+        """How many transactions inside a turn were undone in this life of the object."""
+        return self._database.undone
+
     def transaction(self, work: Callable[[], T]) -> T:
         """Run `work` atomically: an exception rolls back its writes and is raised again. Nests."""
         return self._database.transaction(work)

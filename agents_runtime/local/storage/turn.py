@@ -47,6 +47,8 @@ class Turn(ABC):
         self._connection: sqlite3.Connection | None = None
         self._cursors: WeakSet[sqlite3.Cursor] = WeakSet()
         self._savepoints = 0
+        self.undone = 0
+        """How many savepoints were undone."""
         self._holds = 0
         self._failure: StorageError | None = None
 
@@ -170,6 +172,7 @@ class Turn(ABC):
         if self._savepoints < mark or connection is None or not connection.in_transaction:
             return
         self._savepoints = mark - 1
+        self.undone += 1
         self.unread.clear()
         self._run_control(f"ROLLBACK TO _cf_{mark}")
         self._run_control(f"RELEASE _cf_{mark}")
