@@ -110,6 +110,8 @@ def _page(figures: list[Figure], options: argparse.Namespace) -> list[str]:
         "",
         *HOW_TO_READ,
         "",
+        "[RESULTS-workers.md](RESULTS-workers.md) has the results on Workers: in workerd with Pyodide.",
+        "",
         "## Details",
         "",
         *[f"- {figure.what}: {figure.note}" for figure in figures if figure.note],
