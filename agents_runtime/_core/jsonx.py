@@ -151,11 +151,18 @@ _REMEDIES: dict[type, str] = {
     complex: "use two numbers",
 }
 
+_REMEDIES_BY_METHOD = {
+    "__await__": "await it and use the result",
+    "to_py": "convert it to Python first, with its to_py()",  # a JavaScript value on Workers
+}
+
 
 def _problem(value: object) -> str:
     remedy = next((text for kind, text in _REMEDIES.items() if isinstance(value, kind)), None)
     if remedy is None:
-        remedy = "use its fields, as a dict or a dataclass" if not callable(value) else "call it and use the result"
+        remedy = next((text for name, text in _REMEDIES_BY_METHOD.items() if hasattr(type(value), name)), None)
+    if remedy is None:
+        remedy = "call it and use the result" if callable(value) else "use its fields, as a dict or a dataclass"
     return f"is a {type(value).__name__}, which JSON has no form for; {remedy}"
 
 

@@ -6,13 +6,17 @@ from agents_under_test import Desk, Slow
 from durable_under_test import Durable
 from facets_under_test import Facet, Parent
 from lab import Lab
+from mistakes_under_test import Mistakes
 from planned_under_test import Planned
 from probes import BrokenProbe, Ports, Probe
 from workers import Response, WorkerEntrypoint
 
 from agents_runtime import route_agent_request
 
-__all__ = ["BrokenProbe", "Default", "Desk", "Durable", "Facet", "Lab", "Parent", "Planned", "Ports", "Probe", "Slow"]
+__all__ = [
+    "BrokenProbe", "Default", "Desk", "Durable", "Facet", "Lab", "Mistakes", "Parent", "Planned", "Ports", "Probe",
+    "Slow",
+]  # fmt: skip
 
 
 class Default(WorkerEntrypoint):

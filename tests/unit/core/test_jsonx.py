@@ -83,6 +83,18 @@ def test_how_values_are_written(value, text):
     assert jsonx.dumps(value) == text
 
 
+class Later:
+    def __await__(self):
+        yield
+
+
+class Foreign:
+    """As a JavaScript value is on Workers."""
+
+    def to_py(self):
+        return {}
+
+
 def looped():
     items: list[Any] = []
     value = {"ok": 1, "list": items}
@@ -104,6 +116,8 @@ def looped():
         ([Point(math.nan)], "state[0].x", "is nan"),
         ({"call": len}, "state.call", "call it and use the result"),
         (object(), "state", "use its fields"),
+        (Later(), "state", "is a Later, which JSON has no form for; await it and use the result"),
+        (Foreign(), "state", "convert it to Python first, with its to_py()"),
         (3j, "state", "two numbers"),
     ],
 )
