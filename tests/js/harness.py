@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.children import spawn
+
 HERE = Path(__file__).parent
 COMMAND = Path(sys.executable).with_name("agents-runtime")
 START_S = 20.0
@@ -54,8 +56,13 @@ class Server:
             str(self.data),
         ]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, *self._options], cwd=self.project, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            self._process = spawn(
+                [*command, *self._options],
+                last=signal.SIGTERM,  # so that `dev` ends its own child
+                cwd=self.project,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         deadline = time.monotonic() + START_S
         while not self._answers():

@@ -11,6 +11,8 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
+from tests.children import spawn
+
 START_S = 60.0
 STOP_S = 2.0
 REQUEST_S = 60.0
@@ -25,7 +27,7 @@ class Process:
         read, write = os.pipe()
         try:
             with log.open("ab") as output:
-                self._process = subprocess.Popen(
+                self._process = spawn(
                     [str(workerd), "serve", "--experimental", f"--control-fd={write}", str(config)],
                     pass_fds=[write], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 )  # fmt: skip
