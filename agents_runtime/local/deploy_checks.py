@@ -50,10 +50,17 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A package of this environment: whether its wheel is pure Python (None: not said), and its own requirements."""
+    """A package of this environment.
+
+    Attributes:
+        is_pure: whether its wheel is pure Python; None: its metadata does not say.
+        requires: its own requirements.
+        url: where it was installed from, when that was no package index.
+    """
 
     is_pure: bool | None
     requires: tuple[str, ...] = ()
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +200,32 @@ def check_packages(
             waiting += [(child, children, extras) for child in package.requires]
     if not any(finding.level == "fail" for finding in found):
         found.insert(0, Finding("ok", f"{count} packages, {len(found)} of them not checked"))
+    return found
+
+
+def check_sources(
+    requirements: Iterable[str], installed: Callable[[str], Installed | None], sources: frozenset[str]
+) -> list[Finding]:
+    """Whether pywrangler looks for each requirement where it was found here.
+
+    Args:
+        requirements: those of the project itself.
+        sources: the packages that `tool.uv.sources` of the project names.
+    """
+    found: list[Finding] = []
+    for text in requirements:
+        match = _NAME.match(text)
+        if match is None or "@" in text:
+            continue
+        package = installed(normalise(match[1]))
+        if package is not None and package.url is not None and normalise(match[1]) not in sources:
+            found.append(
+                Finding(
+                    "warn",
+                    f"{match[1]}: installed here from {package.url}, but pywrangler will look for it on PyPI. Name its"
+                    " place in pyproject.toml, under [tool.uv.sources]",
+                )
+            )
     return found
 
 

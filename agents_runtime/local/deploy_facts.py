@@ -16,7 +16,8 @@ from typing import cast
 
 from agents_runtime.errors import ConfigError
 from agents_runtime.local.config import Config
-from agents_runtime.local.deploy_checks import Installed, Sizes, Tools, Version, is_excluded, parse_version
+from agents_runtime.local.config_checks import Table
+from agents_runtime.local.deploy_checks import Installed, Sizes, Tools, Version, is_excluded, normalise, parse_version
 
 PROGRAM_TIMEOUT_S = 20.0
 PACKAGE = Path(__file__).parent.parent
@@ -70,18 +71,26 @@ def read_dependencies(root: Path) -> tuple[str, ...]:
     Raises:
         ConfigError: the file cannot be read, or its dependencies are no list of texts.
     """
+    return _pyproject(root).table("project").texts("dependencies")
+
+
+def read_sources(root: Path) -> frozenset[str]:
+    """The packages whose place `tool.uv.sources` of the pyproject.toml tells, by normalised name.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    return frozenset(map(normalise, _pyproject(root).table("tool").table("uv").table("sources").values))
+
+
+def _pyproject(root: Path) -> Table:
     file = root / "pyproject.toml"
     try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
+        return Table(file, "", tomllib.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        return ()
+        return Table(file, "", {})
     except (OSError, ValueError) as exc:
         raise ConfigError(file, None, f"cannot be read: {exc}") from exc
-    project: object = data.get("project", {})
-    texts: object = cast("dict[str, object]", project).get("dependencies", []) if isinstance(project, dict) else None
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in cast("list[object]", texts)):
-        raise ConfigError(file, "project.dependencies", 'found no list of texts. Write dependencies = ["..."]')
-    return tuple(cast("list[str]", texts))
 
 
 def find_installed(name: str) -> Installed | None:
@@ -92,7 +101,15 @@ def find_installed(name: str) -> Installed | None:
         return None
     wheel = found.read_text("WHEEL")
     is_pure = None if wheel is None else "root-is-purelib: true" in wheel.lower()
-    return Installed(is_pure, tuple(found.requires or ()))
+    return Installed(is_pure, tuple(found.requires or ()), _origin(found.read_text("direct_url.json")))
+
+
+def _origin(direct_url: str | None) -> str | None:
+    try:
+        data: object = json.loads(direct_url or "null")
+    except ValueError:
+        return None
+    return str(cast("dict[str, object]", data).get("url")) if isinstance(data, dict) else None
 
 
 def measure(config: Config) -> Sizes:

@@ -21,6 +21,14 @@ PYWRANGLER = f"""#!/bin/sh
 printf '%s\\n' "$PWD" "$@" > "$RECORD"
 exit {EXIT_CODE}
 """
+PYPROJECT = f"""
+[project]
+name = "hello"
+dependencies = ["agents_runtime"]
+
+[tool.uv.sources]
+agents_runtime = {{ path = "{ROOT}" }}
+"""
 EXCLUDES = {"exclude": ["**/*.pyc", "agents_runtime/local/**", "agents_runtime/testing/**"]}
 
 
@@ -32,7 +40,7 @@ class Machine:
         self.programs.mkdir()
         self.record = folder / "record"
         self.project = make_project(folder / "project", python_modules=EXCLUDES)
-        (self.project / "pyproject.toml").write_text('[project]\nname = "hello"\ndependencies = ["agents_runtime"]\n')
+        (self.project / "pyproject.toml").write_text(PYPROJECT)
         for name, version in VERSIONS.items():
             self.install(name, f"#!/bin/sh\necho '{version}'\n")
         self.install("pywrangler", PYWRANGLER)

@@ -18,10 +18,18 @@ from agents_runtime.local.deploy_checks import (
     check_packages,
     check_project_files,
     check_sizes,
+    check_sources,
     check_tools,
     normalise,
 )
-from agents_runtime.local.deploy_facts import find_installed, find_tools, measure, read_dependencies, search_path
+from agents_runtime.local.deploy_facts import (
+    find_installed,
+    find_tools,
+    measure,
+    read_dependencies,
+    read_sources,
+    search_path,
+)
 from agents_runtime.local.project import UserCodeError, load_project
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -56,13 +64,15 @@ def gather(config: Config, allowed: Sequence[str]) -> list[Finding]:
         ConfigError: the pyproject.toml cannot be read, or a bound class is not in the main module.
     """
     root = config.root
+    requirements = read_dependencies(root)
     files = {name: (root / name).is_file() for name in (*FILE_NAMES, "pyproject.toml", "requirements.txt")}
     return [
         *check_tools(find_tools(root)),
         *check_config(config),
         *_check_classes(config),
         *check_project_files(files),
-        *check_packages(read_dependencies(root), find_installed, frozenset(map(normalise, allowed))),
+        *check_packages(requirements, find_installed, frozenset(map(normalise, allowed))),
+        *check_sources(requirements, find_installed, read_sources(root)),
         *check_sizes(measure(config)),
     ]
 

@@ -14,11 +14,12 @@ from agents_runtime.local.deploy_checks import (
     check_packages,
     check_project_files,
     check_sizes,
+    check_sources,
     check_tools,
     is_excluded,
     parse_version,
 )
-from agents_runtime.local.deploy_facts import find_installed, measure, read_dependencies
+from agents_runtime.local.deploy_facts import find_installed, measure, read_dependencies, read_sources
 
 MB = 1024 * 1024
 GOOD_TOOLS = Tools(uv=(0, 13, 8), node=(22, 12, 0), has_npx=True, wrangler=(4, 164, 0), has_pywrangler=True)
@@ -209,6 +210,16 @@ def test_what_the_library_requires_has_wheels_for_workers():
     assert levels(found) == ["ok"]
 
 
+def test_a_package_that_did_not_come_from_an_index_needs_a_source():
+    here = {"my-lib": Installed(True, url="file:///somewhere"), "clean": Installed(True)}
+    requirements = ["My_Lib>=1", "clean", "unknown", "my-lib @ https://example.org/my_lib.whl"]
+    found = check_sources(requirements, here.get, frozenset())
+    assert levels(found) == ["warn"]
+    assert "My_Lib: installed here from file:///somewhere" in found[0].text
+    assert "[tool.uv.sources]" in found[0].text
+    assert check_sources(requirements, here.get, frozenset({"my-lib"})) == []
+
+
 def test_sizes_are_compared_with_both_limits():
     small = check_sizes(Sizes(library=200_000, own=10_000, modules=None))
     assert levels(small) == ["ok"]
@@ -269,6 +280,10 @@ def test_dependencies_are_read_from_the_project(tmp_path):
     assert read_dependencies(tmp_path) == ()
     (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["a>=1", "b"]\n')
     assert read_dependencies(tmp_path) == ("a>=1", "b")
+    assert read_sources(tmp_path) == frozenset()
+    with (tmp_path / "pyproject.toml").open("a") as file:
+        file.write('[tool.uv.sources]\nMy_Lib = { path = "../my_lib" }\n')
+    assert read_sources(tmp_path) == {"my-lib"}
     for wrong in ("[project]\ndependencies = 3\n", "[project\n", "project = 1\n"):
         (tmp_path / "pyproject.toml").write_text(wrong)
         with pytest.raises(ConfigError, match=r"pyproject\.toml"):
