@@ -55,6 +55,7 @@ class Cost:
     """What the library adds to a worker."""
 
     import_ms: float
+    compile_ms: float
     import_mib: float
     upload_kib: float
 
@@ -119,9 +120,10 @@ def both_running(tools: Tools, folder: Path) -> Iterator[dict[str, str]]:
 
 def import_cost(tools: Tools, folder: Path) -> Cost:
     """Import the library in fresh processes."""
-    timed = [imported(tools, folder / str(number), "/timed")["import_s"] for number in range(IMPORTS)]
+    timed = [imported(tools, folder / str(number), "/timed") for number in range(IMPORTS)]
+    best = min(timed, key=lambda found: found["import_s"])
     heap = imported(tools, folder / "heap", "/")["heap_bytes"]
-    return Cost(min(timed) * 1e3, heap / 2**20, upload_bytes() / 1024)
+    return Cost(best["import_s"] * 1e3, best["compile_s"] * 1e3, heap / 2**20, upload_bytes() / 1024)
 
 
 def imported(tools: Tools, folder: Path, path: str) -> dict[str, float]:
@@ -162,6 +164,7 @@ def table(best: Times, cost: Cost) -> list[str]:
         "| what the library adds | | target | |",
         "|---|---:|---:|---|",
         f"| import, time | {cost.import_ms:.0f} ms | < {IMPORT_MS} ms | {met(cost.import_ms, IMPORT_MS)} |",
+        f"| of it compiling the source | {cost.compile_ms:.0f} ms | | |",
         f"| import, heap | {cost.import_mib:.2f} MiB | < {IMPORT_MIB:g} MiB | {met(cost.import_mib, IMPORT_MIB)} |",
         f"| upload, compressed | {cost.upload_kib:.0f} KiB | < {UPLOAD_KIB} KiB | {met(cost.upload_kib, UPLOAD_KIB)} |",
     ]
