@@ -13,7 +13,7 @@ from tests.js.conftest import REPOSITORY, serve
 pytestmark = [pytest.mark.node, pytest.mark.chromium]
 
 EXAMPLES = REPOSITORY / "examples"
-PROJECTS = {"counter": EXAMPLES / "counter", "chatroom": EXAMPLES / "chatroom", "landing": REPOSITORY}
+PROJECTS = {"landing": REPOSITORY} | {name: EXAMPLES / name for name in ("counter", "chatroom", "reminders")}
 
 
 @pytest.fixture
@@ -45,6 +45,9 @@ def example(tmp_path):
         ("chatroom", "chat_shows_who_is_typing"),
         ("chatroom", "chat_bot_streams"),
         ("chatroom", "chat_when_the_server_is_killed"),
+        ("reminders", "reminder_is_made_rings_and_is_cancelled"),
+        ("reminders", "bread_is_baked_when_the_server_is_killed"),
+        ("reminders", "full_page_of_reminders_fits"),
         ("landing", "landing_page_shows_two_windows_in_step"),
     ],
 )
@@ -73,7 +76,14 @@ def test_new_code_is_taken_in_while_the_page_is_open(pages, tmp_path, fresh_name
 
 @pytest.mark.parametrize(
     ("project", "path"),
-    [("counter", "/"), ("chatroom", "/"), ("landing", "/"), ("landing", "/counter/"), ("landing", "/chatroom/")],
+    [
+        ("counter", "/"),
+        ("chatroom", "/"),
+        ("reminders", "/"),
+        ("landing", "/"),
+        ("landing", "/counter/"),
+        ("landing", "/chatroom/"),
+    ],
 )
 def test_page_fits_every_screen_and_needs_no_other_host(pages, example, project, path):
     server = example(project)
@@ -85,6 +95,7 @@ def test_shared_files_are_the_same_in_every_example():
     for original, copy in [
         ("public/agent-client.js", "counter/public/agent-client.js"),
         ("public/agent-client.js", "chatroom/public/agent-client.js"),
+        ("public/agent-client.js", "reminders/public/agent-client.js"),
         ("counter/public/index.html", "public/counter/index.html"),
         ("chatroom/public/index.html", "public/chatroom/index.html"),
     ]:

@@ -44,6 +44,20 @@ async function picture(page, folder, name) {
   if (folder) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
 }
 
+async function fitsEveryScreen(page, pictures) {
+  for (const [name, { viewport }] of Object.entries({ desktop: { viewport: { width: 1280, height: 800 } }, phone: PHONE, narrow: NARROW })) {
+    await page.setViewportSize(viewport);
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await pause(100);
+      for (const frame of page.frames()) if (frame !== page.mainFrame()) await fitsTheWidth(frame);
+      await fitsTheWidth(page);
+      if (name !== "narrow") await isAccessible(page);
+      await picture(page, pictures, `${name}-${colorScheme}`);
+    }
+  }
+}
+
 // The counter
 
 export const counter_in_two_tabs = ({ host, name }) => withPages(async (open) => {
@@ -170,6 +184,78 @@ export const chat_when_the_server_is_killed = (given) => withPages(async (open, 
   for (const page of pages) await sees(page, [["Ada", "Before"], ["Grace", "After"]]);
 });
 
+// The reminders
+
+const steps = (page) => page.$$eval("#steps .done", (items) => items.map((item) => item.textContent));
+const saidBy = (page, who) => page.$$eval(`#messages .${who}`, (items) => items.map((item) => item.textContent.trim()));
+const comingUp = (page) => page.$$eval("#pending li", (items) => items.map((item) => item.querySelector("span").textContent));
+const listIs = (page, wanted) => until(async () => String(await comingUp(page)) === wanted, `the list “${wanted}”`);
+const BREAD = ["Weigh", "Knead", "Let rise", "Shape", "Bake", "Cool"];
+
+export const reminder_is_made_rings_and_is_cancelled = ({ host, name }) => withPages(async (open) => {
+  const page = await open(`http://${host}/?name=${name}`);
+  const other = await open(`http://${host}/?name=${name}`);
+  await live(page);
+  await live(other);
+  await say(page, "remind me in 2 s to drink <b>tea</b>");
+  for (const one of [page, other]) await listIs(one, "drink <b>tea</b>");
+  assert.match(await page.textContent("#pending time"), /^(in [12] s|now)$/);
+  for (const one of [page, other]) {
+    await one.locator("#messages .bell", { hasText: "drink <b>tea</b>" }).waitFor();
+    await listIs(one, "");
+    await shows(one, "#nothing", "Nothing will ring.");
+  }
+  assert.deepEqual(await saidBy(page, "bell"), ["drink <b>tea</b>"]);
+  await page.click("text=Weekdays at 9");
+  for (const one of [page, other]) await listIs(one, "stand up");
+  assert.match(await page.textContent("#pending small"), / · every weekday at 9:00$/);
+  await page.click("#pending button");
+  for (const one of [page, other]) await listIs(one, "");
+  await say(other, "hello");
+  await page.locator("#messages .agent", { hasText: "I know" }).waitFor();
+});
+
+export const bread_is_baked_when_the_server_is_killed = (given) => withPages(async (open, { weather }) => {
+  const { host, name } = given;
+  const page = await open(`http://${host}/?name=${name}`);
+  await live(page);
+  await say(page, "remind me in 2 h to go to bed");
+  await page.click("text=Weekdays at 9");
+  await page.waitForFunction(() => document.querySelectorAll("#pending li").length === 2);
+  const list = (await comingUp(page)).join();
+  await page.click("text=Bake bread");
+  await until(async () => (await steps(page)).length === 2, "the second step");
+  await killAndStart(given, weather, [page], down, live);
+  const seen = [];
+  await until(async () => {
+    seen.push((await steps(page)).length);
+    return seen.at(-1) === BREAD.length;
+  }, "the bread", 20_000);
+  assert.ok(seen[0] >= 2, `it began again, with ${seen[0]} steps done`);
+  assert.ok(new Set(seen).size > 2, `no progress was seen: ${[...new Set(seen)]}`);
+  assert.deepEqual(await steps(page), BREAD);
+  await shows(page, "#jobTitle", "Bread is ready");
+  await page.locator("#messages .agent", { hasText: "The bread is ready." }).waitFor();
+  await listIs(page, list);
+  await page.reload();
+  await listIs(page, list);
+  assert.deepEqual(await steps(page), BREAD);
+  assert.deepEqual((await saidBy(page, "agent")).slice(2), ["I start at once.", "The bread is ready."]);
+  assert.deepEqual(await saidBy(page, "bell"), []);
+});
+
+/** With much to show, as the empty page is tried like every other. */
+export const full_page_of_reminders_fits = ({ host, name, pictures }) => withPages(async (open) => {
+  const page = await open(`http://${host}/?name=${name}`);
+  await live(page);
+  await say(page, "remind me in 1 s to drink tea");
+  await page.locator("#messages .bell").waitFor();
+  for (const text of ["in 5 min to call Grace", `in 3 h to read ${"a-very-long-word".repeat(9)}`, "every weekday at 9 to stand up", "bake bread"]) await say(page, text);
+  await page.locator("#steps .now:nth-child(3)").waitFor();
+  await page.locator("#messages .agent", { hasText: "I start at once." }).waitFor();
+  await fitsEveryScreen(page, pictures);
+});
+
 // The landing page
 
 const frameOf = (page, title) => page.frameLocator(`iframe[title="${title}"]`);
@@ -213,17 +299,7 @@ export const new_code_is_taken_in = (given) => withPages(async (open, { weather 
 export const page_fits_and_is_accessible = ({ host, path, pictures }) => withPages(async (open) => {
   const page = await open(`http://${host}${path}`);
   await page.locator("#status[data-status=open]").waitFor();
-  for (const [name, { viewport }] of Object.entries({ desktop: { viewport: { width: 1280, height: 800 } }, phone: PHONE, narrow: NARROW })) {
-    await page.setViewportSize(viewport);
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      await pause(100);
-      for (const frame of page.frames()) if (frame !== page.mainFrame()) await fitsTheWidth(frame);
-      await fitsTheWidth(page);
-      if (name !== "narrow") await isAccessible(page);
-      await picture(page, pictures, `${name}-${colorScheme}`);
-    }
-  }
+  await fitsEveryScreen(page, pictures);
 });
 
 /** Nothing is fetched from anywhere else. */
