@@ -90,7 +90,7 @@ class Connection:
         """The connection of a socket accepted earlier; None when the agent did not accept it."""
         kept = _decoded(socket.read_attachment())
         identity: dict[str, Any] | None = kept.get("__pk")
-        if identity is None:
+        if not isinstance(identity, dict) or not {"id", "uri", "tags"} <= identity.keys():
             return None
         connection = cls(owner, identity["id"], identity["uri"], identity["tags"])
         connection.is_readonly = kept.get(READONLY_FLAG) is True

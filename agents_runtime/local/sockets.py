@@ -207,8 +207,8 @@ class WebSocket:
         self._life.output.emit(end.client.deliver_close, (code, reason))
 
     def read_attachment(self) -> str | None:
-        attachment = self._end.attachment
-        return attachment if attachment is None or isinstance(attachment, str) else decode(attachment)
+        kept = self.deserializeAttachment()
+        return kept if isinstance(kept, str) else None
 
     def write_attachment(self, text: str) -> None:
         if len(text) * 4 > MAX_ATTACHMENT_BYTES and len(text.encode()) > MAX_ATTACHMENT_BYTES:

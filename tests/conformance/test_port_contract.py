@@ -175,6 +175,15 @@ async def test_a_long_attachment_is_refused_and_the_old_one_stays(world, name):
     assert await asked(wire, "read:") == '{"n":0}'
 
 
+async def test_what_others_kept_with_a_socket_is_not_read_as_ours(world, name):
+    wire = await opened(world, name)
+    await wire.send("keep a number")
+    await world.evict("PORTS", name)
+    assert await asked(wire, "read:") == ""
+    assert await asked(wire, 'write:{"n":2}') == "written"
+    assert await asked(wire, "read:") == '{"n":2}'
+
+
 async def test_sockets_are_listed_newest_first_and_by_tag(world, name):
     first, second = await opened(world, name, "a"), await opened(world, name, "b")
     assert await asked(first, "list:") == "other,me"

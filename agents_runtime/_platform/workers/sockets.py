@@ -59,7 +59,8 @@ class WorkersSocket:
 
     def read_attachment(self) -> str | None:
         if not self._is_attachment_known:
-            self._attachment = from_json_value(self._socket.deserializeAttachment())
+            kept = from_json_value(self._socket.deserializeAttachment())
+            self._attachment = kept if isinstance(kept, str) else None
             self._is_attachment_known = True
         return self._attachment
 

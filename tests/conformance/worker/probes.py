@@ -499,7 +499,9 @@ class Ports(DurableObject):
 
     async def webSocketMessage(self, ws, message):
         socket = self.port.sockets.wrap(ws)
-        if isinstance(message, str):
+        if message == "keep a number":
+            answer = ws.serializeAttachment(7)
+        elif isinstance(message, str):
             verb, _, rest = message.partition(":")
             answer = getattr(self, f"ws_{verb}")(socket, rest)
         else:

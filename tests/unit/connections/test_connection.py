@@ -70,7 +70,9 @@ def test_everything_comes_back():
     assert socket.sent == ["hello"]
 
 
-@pytest.mark.parametrize("attachment", [None, "", "{}", "null", "[1]", "{broken", '{"other":1}'])
+@pytest.mark.parametrize(
+    "attachment", [None, "", "{}", "null", "[1]", "{broken", '{"other":1}', '{"__pk":5}', '{"__pk":{}}']
+)
 def test_a_socket_that_is_not_ours_is_no_connection(attachment):
     socket: Any = Socket(attachment)
     assert Connection.restored("agent", socket) is None
