@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agents_runtime.testing.faults import FaultPoint, InjectedFault
     from agents_runtime.testing.guard import NetworkRefused
     from agents_runtime.testing.handle import ObjectHandle
+    from agents_runtime.testing.introspection import Introspection, JobReport, StepReport, TaskReport
     from agents_runtime.testing.options import RuntimeOptions
     from agents_runtime.testing.passing import RunawayTimers
     from agents_runtime.testing.reports import ObjectError
@@ -29,6 +30,8 @@ __all__ = [
     "FaultPoint",
     "FrameMissing",
     "InjectedFault",
+    "Introspection",
+    "JobReport",
     "NetworkRefused",
     "ObjectError",
     "ObjectHandle",
@@ -36,7 +39,9 @@ __all__ = [
     "Runtime",
     "RuntimeFactory",
     "RuntimeOptions",
+    "StepReport",
     "SweepReport",
+    "TaskReport",
     "TestClient",
 ]
 
@@ -48,13 +53,17 @@ _HOMES = {
     "FaultPoint": "faults",
     "FrameMissing": "client",
     "InjectedFault": "faults",
+    "Introspection": "introspection",
+    "JobReport": "introspection",
     "NetworkRefused": "guard",
     "ObjectError": "reports",
     "RunawayTimers": "passing",
     "Runtime": "runtime",
     "RuntimeFactory": "factory",
     "RuntimeOptions": "options",
+    "StepReport": "introspection",
     "SweepReport": "sweep",
+    "TaskReport": "introspection",
     "TestClient": "client",
 }
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agents_runtime.local.shim.request import Request
     from agents_runtime.local.shim.response import FetchResponse
     from agents_runtime.testing.faults import FaultPlan, FaultPoint
+    from agents_runtime.testing.introspection import Introspection
     from agents_runtime.testing.sweep import SweepReport
 
 O = TypeVar("O")  # noqa: E741 - an object's class
@@ -149,6 +150,16 @@ class Runtime:
         """
         host = await self._engine.started()
         return await host.run_in(handle.object_id, lambda instance: _enter(instance, work))
+
+    async def introspect(self, handle: ObjectHandle[Any]) -> Introspection:
+        """What the object has still to do (schedules, queue items, wakes of tasks), and its task runs with their steps.
+
+        Read as an event of its own that starts no agent and runs none of its hooks.
+        """
+        from agents_runtime.testing.introspection import inspect_object
+
+        host = await self._engine.started()
+        return await host.run_in(handle.object_id, inspect_object)
 
     def list_ids(self, cls: type) -> list[LocalId]:
         """The ids of all objects of a class that have stored something or are in memory."""

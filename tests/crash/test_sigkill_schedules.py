@@ -120,12 +120,12 @@ MAIN = """
 
         @callable
         async def audit(self) -> dict:
-            journal = self.sql("SELECT run_id, step_name, state FROM cf_agents_task_steps WHERE kind = 'do'")
+            journal = self.sql("SELECT * FROM cf_agents_task_steps WHERE kind = 'do'")
             runs = await self.tasks.list(limit=1000)
             return {
                 "entries": [list(row.values()) for row in self.sql("SELECT * FROM entries ORDER BY rowid")],
                 "runs": {run.run_id: run.state for run in runs},
-                "journal": [[row["run_id"] + ":" + row["step_name"].replace(" ", "-"), row["state"]] for row in journal],
+                "journal": [[f"{row['run_id']}:{row['step_name']}".replace(" ", "-"), row["state"]] for row in journal],
                 "left": len(await self.get_queues()),
                 "pending": [schedule.type for schedule in await self.list_schedules()],
             }
@@ -235,9 +235,11 @@ async def audit(port, name):
 
 def check_stored(name, stored, accepted, context):
     times = Counter((kind, key) for kind, key, _, _ in stored["entries"])
-    for kind in CALLS:
-        lost = [key for key in accepted.keys[kind, name] if times[kind, key] != 1]
-        assert not lost, f"{name}: what they wrote is not stored once: {lost[:5]}; {context}"
+    for kind in ("schedule", "queue"):
+        wrong = [key for key in accepted.keys[kind, name] if times[kind, key] != 1]
+        assert not wrong, f"{name}: what they wrote is not stored once: {wrong[:5]}; {context}"
+    lost = [key for key in accepted.keys["task", name] if not times["task", key]]
+    assert not lost, f"{name}: tasks that did not come to their last line: {lost[:5]}; {context}"
     taken = [key for kind, key, _, _ in stored["entries"] if kind == "queue"]
     known = set(accepted.keys["queue", name])
     assert [key for key in taken if key in known] == accepted.keys["queue", name], f"{name}: out of order; {context}"

@@ -6,7 +6,18 @@ from collections.abc import AsyncIterator
 from typing import Any, TypedDict, assert_type
 
 from agents_runtime import Agent, callable
-from agents_runtime.testing import ObjectError, ObjectHandle, Runtime, RuntimeFactory, SweepReport, TestClient
+from agents_runtime.testing import (
+    Introspection,
+    JobReport,
+    ObjectError,
+    ObjectHandle,
+    Runtime,
+    RuntimeFactory,
+    StepReport,
+    SweepReport,
+    TaskReport,
+    TestClient,
+)
 
 
 class CartState(TypedDict):
@@ -44,6 +55,17 @@ async def test_clients(runtime: Runtime) -> None:
     async for chunk in client.stream("watch"):
         assert_type(chunk, Any)
     assert_type(client.closed, tuple[int, str] | None)
+
+
+async def test_introspection(runtime: Runtime) -> None:
+    seen = await runtime.introspect(runtime.get(Cart, "ada"))
+    assert_type(seen, Introspection)
+    assert_type(seen.jobs, tuple[JobReport, ...])
+    assert_type(seen.alarm_ms, int | None)
+    for run in seen.tasks:
+        assert_type(run, TaskReport)
+        assert_type(run.steps, tuple[StepReport, ...])
+    assert_type(seen.task("r"), TaskReport | None)
 
 
 async def story(world: Runtime) -> AsyncIterator[list[str]]:
