@@ -37,7 +37,7 @@ class SqlStore(Protocol):
 
     @property
     def undone(self) -> int:
-        """How many transactions were undone so far, as far as the platform tells. What memory knows may be wrong then."""
+        """How many transactions were undone so far, as far as the platform tells: caches may be wrong after one."""
         ...
 
     def transaction(self, work: Callable[[], T]) -> T:
