@@ -7,7 +7,7 @@ import re
 from agents_runtime import Agent, callable, route_agent_request, task
 from workers import Response, WorkerEntrypoint
 
-ONCE = re.compile(r"(?:remind me )?in ([\d.]+ ?(?:s|seconds?|min|minutes?|h|hours?|days?)) to (.+)", re.I)
+ONCE = re.compile(r"(?:remind me )?in (\d+(?:\.\d+)? ?(?:s|seconds?|min|minutes?|h|hours?|days?)) to (.+)", re.I)
 WEEK = r"day|weekday|(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 EVERY = re.compile(rf"(?:remind me )?every ({WEEK}) at ([01]?\d|2[0-3])(?::([0-5]\d))? to (.+)", re.I)
 HELP = "I know “in 10 s to drink tea”, “every weekday at 9 to stand up” and “bake bread”."

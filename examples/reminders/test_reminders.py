@@ -75,7 +75,9 @@ async def test_there_is_one_oven(project):
     assert (await said_by(project, "agent"))[-1] == "The bread is ready."
 
 
-@pytest.mark.parametrize("text", ["hello", "every moonday at 9 to howl", "every day at 25 to wake", "in 3 moons to go"])
+@pytest.mark.parametrize(
+    "text", ["hello", "every moonday at 9 to howl", "every day at 25 to wake", "in 3 moons to go", "in 1.2.3 s to go"]
+)
 async def test_what_it_does_not_know_it_says(project, text):
     client = await project.connect(ADDRESS)
     await client.call("say", text)
