@@ -17,7 +17,6 @@ from agents_runtime.errors import DefinitionError
 from agents_runtime.routing.urls import camel_case_to_kebab_case
 from agents_runtime.rpc.decorate import exposed_by
 from agents_runtime.state.codec import StateCodec
-from agents_runtime.tasks.declare import tasks_of
 
 if TYPE_CHECKING:
     from agents_runtime._core.options import AgentOptions
@@ -143,7 +142,7 @@ class Definition:
         self.parts = declared(cls)
         self.kebab_name = camel_case_to_kebab_case(cls.__name__)
         self.callables: Mapping[str, Exposed] = exposed_by(cls)
-        self.tasks: Mapping[str, TaskDefinition] = tasks_of(cls)
+        self.tasks: Mapping[str, TaskDefinition] = _tasks_of(cls)
         self.starts_with_user_code = overridden(cls, base, "on_start")
         self.has_task_hook = overridden(cls, base, "on_task")
         self.validates_state = overridden(cls, base, "validate_state_change")
@@ -186,6 +185,13 @@ def define(cls: type, base: type, entry_of: Callable[[Any], Entry]) -> Definitio
         if name not in HOOK_ARGUMENTS:
             setattr(cls, name, entered(function, entry_of))
     return definition
+
+
+def _tasks_of(cls: type) -> Mapping[str, TaskDefinition]:
+    """The tasks of a class. Classes without any do not load what tasks need."""
+    declare = sys.modules.get("agents_runtime.tasks.declare")  # loaded by whoever decorated a task
+    found: Mapping[str, TaskDefinition] = declare.tasks_of(cls) if declare is not None else {}
+    return found
 
 
 def _check_tasks(cls: type, base: type, definition: Definition) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from agents_runtime._core.keep_alive import while_held
-
 if TYPE_CHECKING:
     from agents_runtime._core.capability import capability
     from agents_runtime._core.keep_alive import Hold, KeepAlive
@@ -87,4 +85,6 @@ class CoreVerbs:
 
     async def keep_alive_while(self, work: Callable[[], Any] | Awaitable[Any], /) -> Any:  # noqa: ANN401 - the work's result
         """Keep the agent in memory while `work` is done, a function or an awaitable, and return its result."""
+        from agents_runtime._core.keep_alive import while_held
+
         return await while_held(self._keep_alive, work)

@@ -9,18 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from agents_runtime._core.bounds import checked_limit
 from agents_runtime._core.capability import DONE, Done
-from agents_runtime.fibers.models import (
-    TERMINAL,
-    FiberInfo,
-    FiberRecovery,
-    FiberResolution,
-    FiberStatus,
-    checked_statuses,
-)
 
 if TYPE_CHECKING:
     from agents_runtime._core.capability import capability
     from agents_runtime.fibers.fibers import Fibers
+    from agents_runtime.fibers.models import FiberInfo, FiberRecovery, FiberResolution, FiberStatus
 
 logger = logging.getLogger("agents_runtime")
 
@@ -103,6 +96,8 @@ class FiberVerbs:
         self, *, status: FiberStatus | None = None, name: str | None = None, limit: int = 50
     ) -> list[FiberInfo]:
         """List the fibers of `start_fiber`, newest first: with a status, of a name, at most `limit` (up to 100)."""
+        from agents_runtime.fibers.models import checked_statuses
+
         statuses = checked_statuses(() if status is None else status)
         return self._fibers.store.find(statuses[0] if statuses else None, name, checked_limit(limit, 100))
 
@@ -124,7 +119,7 @@ class FiberVerbs:
     async def delete_fibers(
         self,
         *,
-        status: FiberStatus | tuple[FiberStatus, ...] = TERMINAL,
+        status: FiberStatus | tuple[FiberStatus, ...] = ("completed", "aborted", "error"),
         settled_before: datetime | None = None,
         limit: int = 100,
     ) -> int:
@@ -138,6 +133,8 @@ class FiberVerbs:
         Raises:
             UsageError: a fiber with such a status may still be running.
         """
+        from agents_runtime.fibers.models import checked_statuses
+
         return self._fibers.delete(checked_statuses(status), settled_before, checked_limit(limit, 500))
 
     def on_fiber_recovered(self, fiber: FiberRecovery, /) -> Any:  # noqa: ANN401 - sync or async, with a result or none
