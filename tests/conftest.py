@@ -1,10 +1,15 @@
-"""Fixtures that several tiers share: the real Workers runtime, started once per session and only when a test asks."""
+"""Fixtures that several tiers share, made when a test first asks: the real Workers runtime, the JavaScript clients."""
 
 from __future__ import annotations
 
+import itertools
 import os
 
 import pytest
+
+from tests.needs import missing
+
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -14,10 +19,8 @@ def workerd_tools():
 
     try:
         return find_tools()
-    except Missing as missing:
-        if os.environ.get("CI"):
-            pytest.fail(f"{missing}; continuous integration must have it")
-        pytest.skip(f"the real Workers runtime cannot be installed: {missing}")
+    except Missing as reason:
+        missing(f"the real Workers runtime cannot be installed: {reason}")
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +34,59 @@ def rig(workerd_tools, tmp_path_factory):
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def packages():
+    """The Node packages of tests/js."""
+    from tests.js.harness import install_packages
+
+    if reason := install_packages():
+        missing(reason)
+
+
+def driver(module):
+    @pytest.fixture(scope="session")
+    def run(packages):
+        from tests.js.harness import Driver
+
+        node = Driver(module)
+        yield node
+        node.close()
+
+    return run
+
+
+agent_client = driver("agent_client.mjs")
+small_client = driver("small_client.mjs")
+
+
+@pytest.fixture(scope="session")
+def browser(packages):
+    """Runs scenarios in headless Chromium: `browser("react.mjs")`."""
+    from tests.js.harness import Driver, find_chromium
+
+    chromium = find_chromium()
+    if chromium is None:
+        missing("Chromium is not installed (Debian: apt-get install chromium)")
+    os.environ["CHROMIUM"] = chromium
+    drivers: dict[str, Driver] = {}
+
+    def of(module):
+        return drivers.setdefault(module, Driver(module))
+
+    yield of
+    for node in drivers.values():
+        node.close()
+
+
+@pytest.fixture
+def use_agent(browser):
+    """The React page with `useAgent`."""
+    return browser("react.mjs")
+
+
+@pytest.fixture
+def fresh_name():
+    """A name that no other test uses."""
+    return f"agent-{next(_numbers)}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.js.conftest import missing
+from tests.needs import missing
 from tests.workerd.tools import ROOT, Missing, run
 
 HERE = Path(__file__).parent

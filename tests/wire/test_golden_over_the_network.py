@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.js.conftest import IDLE_S, missing, serve
+from tests.js.conftest import IDLE_S, serve
 from tests.js.harness import install_packages
+from tests.needs import missing
 from tests.wire.transcripts import Transcript, comparable, differences, read_transcripts, recorded
 
 pytestmark = pytest.mark.node

@@ -90,6 +90,10 @@ class Rig:
         return self._process
 
     @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.is_running
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.js.conftest import missing
+from tests.needs import missing
 from tests.workerd import javascript
 from tests.workerd.process import Process
 from tests.workerd.rig import Rig

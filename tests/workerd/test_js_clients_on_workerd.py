@@ -1,37 +1,19 @@
-"""The JavaScript `AgentClient`, unmodified, in Node, against agents on the real runtime."""
+"""The JavaScript clients, unmodified, in Node and in Chromium, against agents on the real runtime.
+
+Of the scenarios of tests/js only `server_stopped_politely` is left out: the close code 1012 is our own server's.
+"""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.js.conftest import missing
 from tests.js.harness import HERE as CLIENTS
-from tests.js.harness import Driver, install_packages
+from tests.js.scenarios import AGENT_CLIENT, HIBERNATION, RESTART, SMALL_CLIENT, USE_AGENT
 from tests.workerd.rig import Rig
 
 pytestmark = pytest.mark.node
-
-SCENARIOS = (
-    "identity",
-    "identity_without_state",
-    "state_reaches_the_other_client_once",
-    "state_set_by_the_agent_arrives_before_the_reply",
-    "rejected_state_is_taken_back",
-    "calls",
-    "calls_before_the_connection_is_open",
-    "failing_calls",
-    "call_timeout",
-    "streaming",
-    "streaming_that_fails",
-    "readonly_connection",
-    "custom_id_and_query",
-    "base_path",
-    "messages_both_ways",
-    "large_values",
-    "agent_fetch",
-    "closed_for_good",
-    "manual_reconnect",
-)
+IDLE_MS = 12_000
+"""Longer than the ten seconds after which the platform puts an idle object to sleep."""
 
 
 class RigServer:
@@ -63,28 +45,49 @@ def rig_server(workerd_tools, tmp_path_factory):
     rig.stop()
 
 
-@pytest.fixture(scope="module")
-def javascript():
-    if reason := install_packages():
-        missing(reason)
-    driver = Driver("agent_client.mjs")
-    yield driver
-    driver.close()
+@pytest.fixture
+def mortal_server(rig_server):
+    """The same server for a scenario that ends it; it runs again afterwards, even if the scenario broke off."""
+    yield rig_server
+    if not rig_server.rig.is_running:
+        rig_server.rig.start()
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_agent_client_on_workerd(javascript, rig_server, scenario):
-    javascript.run(scenario, rig_server, name=f"on-workerd-{scenario}")
+@pytest.mark.parametrize("scenario", AGENT_CLIENT)
+def test_agent_client_on_workerd(agent_client, rig_server, fresh_name, scenario):
+    agent_client.run(scenario, rig_server, name=fresh_name)
 
 
-def test_agent_client_outlives_a_restart_on_the_same_storage(javascript, rig_server):
-    try:
-        javascript.run("server_killed_and_started_again", rig_server, name="on-workerd-restart")
-    finally:
-        rig_server.rig.restart()
+@pytest.mark.parametrize("scenario", SMALL_CLIENT)
+def test_small_client_on_workerd(small_client, rig_server, fresh_name, scenario):
+    small_client.run(scenario, rig_server, name=fresh_name)
+
+
+@pytest.mark.chromium
+@pytest.mark.parametrize("scenario", USE_AGENT)
+def test_use_agent_on_workerd(use_agent, rig_server, fresh_name, scenario):
+    use_agent.run(scenario, rig_server, name=fresh_name)
+
+
+def test_agent_client_outlives_a_restart_on_the_same_storage(agent_client, mortal_server, fresh_name):
+    agent_client.run(RESTART, mortal_server, name=fresh_name)
+
+
+def test_small_client_outlives_a_restart_on_the_same_storage(small_client, mortal_server, fresh_name):
+    small_client.run(RESTART, mortal_server, name=fresh_name)
+
+
+@pytest.mark.chromium
+def test_use_agent_outlives_a_restart_on_the_same_storage(use_agent, mortal_server, fresh_name):
+    use_agent.run(RESTART, mortal_server, name=fresh_name)
 
 
 @pytest.mark.slow
-def test_agent_client_sleeps_through_hibernation_on_workerd(javascript, rig_server):
-    """The platform's own hibernation, after ten idle seconds."""
-    javascript.run("hibernation", rig_server, name="on-workerd-hibernation", idleMs=12_000)
+def test_agent_client_sleeps_through_hibernation_on_workerd(agent_client, rig_server, fresh_name):
+    agent_client.run(HIBERNATION, rig_server, name=fresh_name, idleMs=IDLE_MS)
+
+
+@pytest.mark.slow
+@pytest.mark.chromium
+def test_use_agent_sleeps_through_hibernation_on_workerd(use_agent, rig_server, fresh_name):
+    use_agent.run(HIBERNATION, rig_server, name=fresh_name, idleMs=IDLE_MS)

@@ -20,7 +20,7 @@ async function script() {
   return (await bundle).outputFiles[0].text;
 }
 
-/** Opens the React page, whose script is bundled here instead of being among the server's files. */
+/** Opens the React page, which the worker answers; its script is bundled here instead of being among a server's files. */
 const withReact = ({ host, name }, work) => withPages(async (open, { context, weather }) => {
   await context.route("**/react/page.js", async (route) => route.fulfill({ contentType: "text/javascript", body: await script() }));
   const visit = async (parameters = {}) => {

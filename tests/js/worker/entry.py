@@ -17,6 +17,17 @@ from agents_runtime import (
     route_agent_request,
 )
 
+REACT_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>useAgent</title>
+<link rel="icon" href="data:,">
+<div id="root"></div>
+<script type="module" src="/react/page.js"></script>
+</html>
+"""
+"""Where a test lets `useAgent` run. Its script comes from the test."""
+
 
 class Probe(Agent):
     initial_state = {"count": 0}
@@ -115,7 +126,10 @@ class Plain(Agent):
 
 class Default(WorkerEntrypoint):
     async def fetch(self, request):
-        if urlsplit(request.url).path.startswith("/mine/"):
+        path = urlsplit(request.url).path
+        if path == "/react/":
+            return Response(REACT_PAGE, headers={"Content-Type": "text/html; charset=utf-8"})
+        if path.startswith("/mine/"):
             mine = await get_agent_by_name(self.env.Probe, request.url.split("/mine/")[1].split("?")[0])
             return await mine.fetch(request)
         return await route_agent_request(request, self.env) or Response("Not found", status=404)
