@@ -9,7 +9,7 @@ Units: times are integer milliseconds since the epoch (`_ms`), durations are sec
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, NoReturn, Protocol, TypeVar
 
 SqlValue = str | int | float | bytes | bool | None
@@ -203,7 +203,3 @@ class Platform(Protocol):
     def abort(self, reason: str, *, retry_alarm: bool = True) -> NoReturn:
         """Drop the object's memory now; uncommitted writes are lost. Raises `Evicted`, a BaseException."""
         ...
-
-
-Greeting = Iterable[str]
-"""Frames to send to a connection, in order."""
