@@ -6,7 +6,7 @@ No feature is implemented here. A capability lives in a package of its own and n
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, cast
 
@@ -31,12 +31,13 @@ from agents_runtime._platform.base import (
 from agents_runtime.connections.handshake import Handshake, Refusal, names_agent
 from agents_runtime.connections.registry import ConnectionRegistry
 from agents_runtime.connections.traffic import Traffic, answer_close
-from agents_runtime.context import CURRENT, Entry, call_in, is_awaitable, run_in
+from agents_runtime.context import CURRENT, Entry, run_in
 from agents_runtime.definition import HIDDEN_FROM_CALL, Definition, define
 from agents_runtime.errors import NotJson, PeerError, SqlError, UsageError
-from agents_runtime.hooks import Hooks, State, StateSource
+from agents_runtime.hooks import Hooks, State
 from agents_runtime.routing.messages import is_upgrade
 from agents_runtime.rpc.calls import Calls
+from agents_runtime.state.hook import ChangeHook
 from agents_runtime.state.store import UNSET, StateHooks, StateStore
 from agents_runtime.verbs import Verbs
 
@@ -143,6 +144,7 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
     @capability
     def _state_store(self) -> StateStore:
         definition = self._definition
+        hook = definition.state_hook and getattr(self, definition.state_hook)
         return StateStore(
             self,
             self._platform.sql,
@@ -151,7 +153,7 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
             StateHooks(
                 initial=lambda: self.initial_state,
                 validate=self.validate_state_change if definition.validates_state else None,
-                changed=self._tell_state_changed if definition.state_hook else None,
+                changed=ChangeHook(self._scope, hook, self._platform.spawn, self._report) if hook else None,
             ),
             self._connections.publish,
             self._emit,
@@ -502,42 +504,16 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
         definition = self._definition
         state = self._state_store.greeting()
         if definition.options.send_identity_on_connect:
-            self._warn_about_identity(connection)
+            if definition.warns_about_identity and not names_agent(connection.uri, self.name):
+                definition.warn_about_identity(self.name)
             yield wire.identity(self.name, definition.kebab_name, state_follows=bool(state))
         _ = self._mcp_servers  # greets although it has nothing stored
         for part in self._parts.eager():
             yield from state if part is self._state_store else part.greeting()
 
-    def _warn_about_identity(self, connection: Connection) -> None:
-        if self._definition.warns_about_identity and not names_agent(connection.uri, self.name):
-            self._definition.warns_about_identity = False
-            logger.warning(
-                "%s tells clients its name %r, which their URL does not show: if that is meant, set "
-                'options = {"send_identity_on_connect": True}; if not, False',
-                type(self).__name__,
-                self.name,
-            )
-
     def _disconnected(self, connection: Connection) -> None:
         for let_go in self._parts.phase("on_disconnect"):
             let_go(connection)
-
-    def _tell_state_changed(self, state: Any, source: StateSource) -> None:  # noqa: ANN401 - the user's state
-        """Call the hook at once, as JavaScript does; what it awaits goes on in the background."""
-        scope = CURRENT.get() if CURRENT.get().agent is self else self._scope
-        try:
-            work = call_in(scope, getattr(self, self._definition.state_hook or ""), state, source)
-        except Exception as error:  # the state stays
-            self._platform.spawn(self._report(error))
-            return
-        if is_awaitable(work):
-            self._platform.spawn(self._finish(scope, work))
-
-    async def _finish(self, scope: CurrentAgent, work: Awaitable[object]) -> None:
-        try:
-            await run_in(scope, lambda: work)
-        except Exception as error:  # as above
-            await self._report(error)
 
     async def _report(self, error: Exception, connection: Connection | None = None) -> None:
         """Hand an error to the user's `on_error`; what that raises is logged."""

@@ -154,6 +154,16 @@ class Definition:
         self._base = base
         self._codec: StateCodec | None = None
 
+    def warn_about_identity(self, name: str) -> None:
+        """Warn, once for the class, that clients are told a name which they did not know."""
+        self.warns_about_identity = False
+        logger.warning(
+            "%s tells clients its name %r, which their URL does not show: if that is meant, set "
+            'options = {"send_identity_on_connect": True}; if not, False',
+            self._cls.__name__,
+            name,
+        )
+
     @property
     def codec(self) -> StateCodec:
         """How the class's states become JSON and come back. Resolved on first use, when every name exists."""
