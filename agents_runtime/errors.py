@@ -22,6 +22,7 @@
     |  |- DiskFull             .file: free some space
     |  `- SchemaTooNew         .key: run the newer version of the library
     |- RemoteError             the other object, server or worker failed
+    |  `- FetchFailed          .url, .reason, .is_timeout: no whole answer came from another machine
     |- RetryableError          try again (.retry_after_ms)
     |- NonRetryableError       raised by your steps: do not try again
     `- DurabilityError         durable work ended otherwise than its caller hoped; more in tasks/errors.py
@@ -302,6 +303,25 @@ class RemoteError(AgentError):
     """Raised when a remote method, another object or a server failed. Carries no remote traceback."""
 
     code = "remote_error"
+
+
+class FetchFailed(RemoteError):
+    """Raised when another machine could not be reached, broke off, answered too slowly or with too much.
+
+    Attributes:
+        url: what was asked for.
+        reason: what went wrong.
+        is_timeout: whether it took too long.
+    """
+
+    code = "fetch_failed"
+
+    def __init__(self, url: str, reason: str, *, is_timeout: bool = False) -> None:
+        self.url = url
+        self.reason = reason
+        self.is_timeout = is_timeout
+        host = url.partition("://")[2].split("/")[0].split("?")[0].rpartition("@")[2]
+        super().__init__(f"{host or 'the request'}: {reason}")
 
 
 class RetryableError(AgentError):

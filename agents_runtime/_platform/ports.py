@@ -9,7 +9,7 @@ Units: times are integer milliseconds since the epoch (`_ms`), durations are sec
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, NoReturn, Protocol, TypeVar
 
 SqlValue = str | int | float | bytes | bool | None
@@ -157,6 +157,48 @@ class Namespace(Protocol):
     def jurisdiction(self, jurisdiction: str) -> Any: ...
 
 
+class HttpAnswer(Protocol):
+    """An answer to `Fetch`: its head is here, its body still to come. Read it to the end or close it."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By lower-case name; several of one name are joined with ", "."""
+        ...
+
+    async def read(self, limit: int) -> bytes:
+        """Read the whole body and close it. FetchFailed: it has more than `limit` bytes, breaks off, or takes too long.
+
+        The time limit is the `timeout_s` of the request, once more.
+        """
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Iterate over the body as it arrives, for as long as the server takes. FetchFailed: it breaks off."""
+        ...
+
+    async def close(self) -> None:
+        """Give up what has not been read. Repeating is harmless."""
+        ...
+
+
+class Fetch(Protocol):
+    """HTTP requests to other machines."""
+
+    async def __call__(
+        self, method: str, url: str, *, headers: Mapping[str, str] = ..., body: bytes | None = None, timeout_s: float
+    ) -> HttpAnswer:
+        """Send a request and return once the head of the answer is there. Redirects are answers like others.
+
+        `timeout_s` is real time. No cookies are kept and nothing is retried. Answers are asked for uncompressed.
+
+        Raises:
+            FetchFailed: the server cannot be reached, broke off, or did not answer in time.
+        """
+        ...
+
+
 class Platform(Protocol):
     """One object's view of its machine."""
 
@@ -174,6 +216,9 @@ class Platform(Protocol):
     def entropy(self) -> Entropy: ...
     @property
     def sockets(self) -> Sockets: ...
+
+    @property
+    def fetch(self) -> Fetch: ...
 
     @property
     def is_debug(self) -> bool:

@@ -19,6 +19,7 @@ from agents_runtime.local.clock import HostClock, SystemClock, Timer
 from agents_runtime.local.context import Exports
 from agents_runtime.local.entropy import Entropy, SystemEntropy
 from agents_runtime.local.environment import Env, ExecutionContext, host_wait_until
+from agents_runtime.local.fetching import fetch_over_network
 from agents_runtime.local.files import default_open_databases
 from agents_runtime.local.life import Life, current_life
 from agents_runtime.local.memory import give_back_memory
@@ -30,6 +31,7 @@ from agents_runtime.local.store import DiskStore, MemoryStore, Store
 from agents_runtime.local.values import JsException
 
 if TYPE_CHECKING:
+    from agents_runtime._platform.ports import Fetch
     from agents_runtime.local.shim.request import Request
     from agents_runtime.local.shim.response import Response
     from agents_runtime.local.storage.database import Faults
@@ -77,6 +79,8 @@ class Host:
         self.exports = Exports(self.env.agents_namespaces)
         self.alarms = AlarmScheduler(self.clock, self.store.alarms, self._fire_alarm)
         self.on_error: ErrorListener = log_error
+        self.outgoing: Fetch = fetch_over_network
+        self.fetcher: runtime.Fetcher | None = None
         self._entrypoint: Any = None
         self._classes: dict[str, type] = {}
         self._actors: dict[LocalId, Actor] = {}
@@ -114,6 +118,7 @@ class Host:
         """Let `env` and `wait_until` of the `workers` module mean this host, in this context and its tasks."""
         runtime.bind_environment(self.env)
         runtime.bind_wait_until(self.wait_until)
+        runtime.bind_fetcher(self.fetcher)
 
     async def start(self) -> None:
         """Arm the alarms of the store; overdue ones fire at once."""

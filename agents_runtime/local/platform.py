@@ -12,7 +12,7 @@ from agents_runtime.local.storage.port import LocalKeyValue, LocalSqlStore
 from agents_runtime.local.values import JsException
 
 if TYPE_CHECKING:
-    from agents_runtime._platform.ports import Namespace
+    from agents_runtime._platform.ports import Fetch, Namespace
     from agents_runtime.local.alarms import AlarmSlot
     from agents_runtime.local.clock import HostClock
     from agents_runtime.local.entropy import Entropy
@@ -55,6 +55,10 @@ class LocalPlatform:
     @cached_property
     def sockets(self) -> LocalSockets:
         return LocalSockets(self._life)
+
+    @property
+    def fetch(self) -> Fetch:
+        return self._life.actor.host.outgoing
 
     @property
     def is_debug(self) -> bool:

@@ -18,6 +18,7 @@ from agents_runtime.local.store import MemoryStore
 from agents_runtime.local.values import JsException
 from agents_runtime.testing.errorlog import ErrorLog
 from agents_runtime.testing.faults import FaultPlan
+from agents_runtime.testing.outgoing import HttpServers
 
 if TYPE_CHECKING:
     from agents_runtime.local.actor import Actor
@@ -38,6 +39,7 @@ class Engine:
         self.options = options
         self.log = ErrorLog(self._current_object)
         self.faults = FaultPlan()
+        self.http = HttpServers()
         self.clock = options.clock()
         self.classes: dict[str, type] = {}
         self._entropy = SeededEntropy(options.seed)
@@ -70,6 +72,7 @@ class Engine:
         for step in other._setup:
             self.set_up(step)
         self.classes.update(other.classes)
+        self.http.handlers.update(other.http.handlers)
 
     def namespace_of(self, cls: type) -> tuple[str, LocalNamespace]:
         """The binding of a class and its name. A class not seen before is bound under its own name."""
@@ -138,6 +141,7 @@ class Engine:
             store=self._memory,
         )
         host.on_error = self._record
+        host.outgoing, host.fetcher = self.http.fetch, self.http.answer
         for name, value in variables.items():
             host.env.define(name, value)
         return host

@@ -27,7 +27,8 @@ class NetworkRefused(UsageError):
         self.target = target
         super().__init__(
             f"a test tried to reach {target}, and tests that use `runtime` may only reach this machine. "
-            "Let the agent talk to a fake instead, or name the host under `agents_allow_hosts` in the pytest settings."
+            "Answer for it with `runtime.serve_http(host, handler)`, or name the host under `agents_allow_hosts` in "
+            "the pytest settings."
         )
 
 

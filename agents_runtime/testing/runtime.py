@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from agents_runtime.local.shim.response import FetchResponse
     from agents_runtime.testing.faults import FaultPlan, FaultPoint
     from agents_runtime.testing.introspection import Introspection
+    from agents_runtime.testing.outgoing import HttpHandler
     from agents_runtime.testing.sweep import SweepReport
 
 O = TypeVar("O")  # noqa: E741 - an object's class
@@ -84,6 +85,15 @@ class Runtime:
     def serve(self, entrypoint: type | Callable[..., Awaitable[FetchResponse]]) -> None:
         """Let a `WorkerEntrypoint` class or a function `(request, env, ctx)` answer `fetch` and `connect`."""
         self._engine.set_up(lambda host: host.set_entrypoint(entrypoint))
+
+    def serve_http(self, host: str, handler: HttpHandler) -> None:
+        """Answer requests that agents send to `host` (`api.example.com`, or with a port) with `await handler(request)`.
+
+        The handler takes and returns what a worker's `fetch` does, outside of any object, within 10 real seconds. This
+        serves `fetch` and everything built on it. Other hosts are refused, but for this machine and those the project
+        allows.
+        """
+        self._engine.http.handlers[host.lower()] = handler
 
     # Talking to it
 

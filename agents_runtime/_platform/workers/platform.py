@@ -15,6 +15,7 @@ import js
 from pyodide.ffi import create_once_callable, create_proxy
 
 from agents_runtime._platform.workers.bindings import namespaces_of
+from agents_runtime._platform.workers.fetching import fetch_over_network
 from agents_runtime._platform.workers.sockets import WorkersSockets
 from agents_runtime._platform.workers.storage import WorkersAlarm, WorkersKeyValue, WorkersSqlStore
 from agents_runtime.errors import Evicted, UsageError
@@ -81,6 +82,7 @@ class WorkersPlatform:
     clock = WorkersClock()
     entropy = WorkersEntropy()
     is_debug = False
+    fetch = staticmethod(fetch_over_network)
 
     def __init__(self, ctx: Any, env: Any) -> None:
         self._ctx = ctx

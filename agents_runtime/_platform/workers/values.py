@@ -101,6 +101,7 @@ __all__ = [
     "from_column",
     "from_frame",
     "from_json_value",
+    "jsnull",
     "to_bound",
     "to_frame",
     "to_json_value",

@@ -27,7 +27,7 @@ _OF_ENCODED_BODY = frozenset(("content-encoding", "content-length"))
 
 async def send(request: Request) -> Response:
     """Send a request and return the response, its body still to come. See `fetch`."""
-    client = await _client()
+    client = await shared_client()
     fields = header_fields.without(request.raw_headers(), _SET_BY_HTTPX)
     if header_fields.find(fields, "accept-encoding") is None:
         fields.append(("accept-encoding", "gzip, deflate"))
@@ -104,7 +104,7 @@ def _as_os_error(url: str) -> Generator[None]:
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncGenerator[httpx.AsyncClient]] = WeakKeyDictionary()
 
 
-async def _client() -> httpx.AsyncClient:
+async def shared_client() -> httpx.AsyncClient:
     """The client of the running loop. It is closed when the loop shuts down its asynchronous generators."""
     loop = asyncio.get_running_loop()
     pool = _pools.get(loop)

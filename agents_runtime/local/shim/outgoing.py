@@ -28,8 +28,9 @@ async def fetch(resource: str | Request | JsView, **other_options: Unpack[FetchK
     fetcher = given.pop("fetcher", None) or current_fetcher()
     request = resource if isinstance(resource, Request) and not given else Request(resource, **given)
     if fetcher is not None:
-        answer: Response = await fetcher(request)
-        return answer
+        answer: Response | None = await fetcher(request)
+        if answer is not None:
+            return answer
     if not request.url.startswith(("http://", "https://")):
         raise OSError(f"fetch takes http:// and https:// URLs, not {request.url!r}")
     if header_fields.find(request.raw_headers(), "upgrade") is not None:

@@ -11,7 +11,7 @@ WaitUntil = Callable[[Awaitable[Any]], None]
 """Takes over work that may outlive the response."""
 
 Fetcher = Callable[[Any], Awaitable[Any]]
-"""Answers a `Request` with a `Response` instead of the network."""
+"""Answers a `Request` with a `Response` instead of the network, or with None to leave it to the network."""
 
 _environment: ContextVar[Any] = ContextVar("workers_environment", default=None)
 _wait_until: ContextVar[WaitUntil | None] = ContextVar("workers_wait_until", default=None)

@@ -16,6 +16,7 @@ from workers import DurableObject, Response, wait_until
 from agents_runtime import stream_response
 from agents_runtime._platform.base import platform_of
 from agents_runtime.connections.traffic import answer_close
+from agents_runtime.errors import FetchFailed
 
 RELAYED = {
     "none": None,
@@ -416,6 +417,35 @@ class Ports(DurableObject):
         before = self.port.clock.now_ms()
         await self.port.clock.sleep(0.03)
         return [isinstance(before, int), 25 <= self.port.clock.now_ms() - before < 5_000]
+
+    # Outgoing requests
+
+    async def request(self, method: str, url: str, headers: dict[str, str], body: str | None, timeout_s: float) -> Any:
+        """Send a request and tell what came back, or what went wrong."""
+        content = None if body is None else body.encode()
+        try:
+            answer = await self.port.fetch(method, url, headers=headers, body=content, timeout_s=timeout_s)
+            kept = {
+                name: value for name, value in answer.headers.items() if name in ("location", "x-back", "set-cookie")
+            }
+            return [answer.status, kept, (await answer.read(10_000)).decode()]
+        except FetchFailed as error:
+            return ["failed", error.is_timeout, str(error)]
+
+    async def stream(self, url: str, count: int) -> Any:
+        """Read so many chunks of an answer, then give it up."""
+        found = []
+        try:
+            answer = await self.port.fetch("GET", url, timeout_s=5)
+            async for chunk in answer.chunks():
+                found.append(chunk.decode())
+                if len(found) == count:
+                    break
+            await answer.close()
+            await answer.close()
+        except FetchFailed:
+            found.append("failed")
+        return found
 
     # The alarm
 
