@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from agents_runtime._core.jobs.port import HOST, Outcome, RescheduleAt
 from agents_runtime._core.jobs.running import DEFAULT_HUNG_TIMEOUT_S, Lane, Registry, Running
 from agents_runtime._core.platform_failures import is_platform_failure
-from agents_runtime._core.turns import NEXT_TURN
+from agents_runtime._core.turns import NEXT_TURN, let_others_in
 
 if TYPE_CHECKING:
     from agents_runtime._core.jobs.port import Job
@@ -27,13 +27,14 @@ logger = logging.getLogger("agents_runtime")
 SLICE = 100
 """So many jobs are read at once, and run before other events are let in."""
 
-SLICE_MS = 3
+SLICE_MS = 2
 """After so long other events are let in, even if the slice is not done."""
 
 MAX_JOBS = 10_000
 """After so many jobs the rest is left to another alarm, which fires at once."""
 
 BACKLOG_WARNING = 10
+MOST_COUNTED = 1_000
 FIRST_DELAY_MS = 2_000
 LONGEST_DELAY_MS = 300_000
 """A job whose runner itself failed, or hit a failing platform, waits 2 s, then twice as long each time."""
@@ -183,9 +184,9 @@ class Driver:
             if count == 0 and len(jobs) >= BACKLOG_WARNING:
                 self._warn_about_backlog(now_ms)
             count += await self._run_slice(shift, jobs, now_ms)
-            if count >= MAX_JOBS:
+            if count >= MAX_JOBS or self.is_closed:
                 break
-            await NEXT_TURN
+            await let_others_in()
         while shift.tasks and not shift.is_over:
             await shift.wait_for_any()
 
@@ -207,7 +208,7 @@ class Driver:
                 break
             now_ms = self._clock.now_ms()
             if now_ms - since_ms >= SLICE_MS:
-                await NEXT_TURN
+                await let_others_in()
                 since_ms = self._clock.now_ms()
         return count
 
@@ -292,7 +293,7 @@ class Driver:
         logger.log(level, text, job.id, job.capability, job.fn)
 
     def _warn_about_backlog(self, now_ms: int) -> None:
-        for capability, count in self._table.count_due(now_ms).items():
+        for capability, count in self._table.count_due(now_ms, MOST_COUNTED).items():
             if count >= BACKLOG_WARNING:
                 self._emit("job:backlog_warning", {"capability": capability, "count": count})
 

@@ -11,6 +11,10 @@ from agents_runtime.local.storage.template import SCHEMA
 MANY_PAGES = 64
 """A quarter of a megabyte: what is worth giving back, and what is quickly rewritten."""
 
+CHECKPOINT_PAGES = 250
+"""After so many pages in the log SQLite writes them into the database, within a commit. With its usual 1,000 that one
+commit can take 10 ms, in which no event is served."""
+
 LOCK_WAIT_S = 1.0
 """How long to wait for another program that holds a lock on the file; the event loop waits too."""
 
@@ -31,6 +35,7 @@ def connect_file(path: Path, synchronous: str, *, is_exclusive: bool) -> sqlite3
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         connection.execute("SELECT 1 FROM _cf_METADATA, _cf_KV LIMIT 1").fetchall()
     except sqlite3.Error as error:
         connection.close()

@@ -140,8 +140,32 @@ async def test_more_than_one_slice_lets_other_events_in(runtime, holder):
     await runtime.advance(seconds=1)
     watchers.clear()
     await asyncio.gather(*running)
+    running.clear()
     assert [0 < count < 1000 for count in seen] == [True, True, True]
     assert [payload for _, payload in await holder.notes()] == [None, *range(999)]
+
+
+async def test_an_event_of_a_few_turns_waits_for_one_slice_and_not_for_one_at_each_turn(runtime, holder):
+    def push_many(agent):
+        agent.push("watch", 1000)
+        for number in range(999):
+            agent.push("plain", 1000, payload=number)
+
+    seen = []
+
+    async def look():
+        for _ in range(2):
+            seen.append(await runtime.run_in_agent(holder, lambda agent: len(agent.notes())))
+            for _ in range(4):
+                await asyncio.sleep(0)
+
+    watchers.append(look)
+    await runtime.run_in_agent(holder, push_many)
+    await runtime.advance(seconds=1)
+    watchers.clear()
+    await asyncio.gather(*running)
+    running.clear()
+    assert 0 < seen[0] <= seen[1] <= seen[0] + 100 < 1000
 
 
 async def test_rescheduling_and_yielding(runtime, holder):
