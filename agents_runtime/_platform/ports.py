@@ -52,6 +52,10 @@ class KeyValue(Protocol):
     def put(self, key: str, value: Any) -> None: ...
     def delete(self, key: str) -> bool: ...
 
+    def keys(self, prefix: str) -> Sequence[str]:
+        """The keys that start with a text that is not empty, in the order of their UTF-8 bytes."""
+        ...
+
 
 class Alarm(Protocol):
     """The object's one wake-up slot; it survives eviction and restart."""

@@ -71,6 +71,11 @@ async def test_keys(world, name):
     assert await world.call("PORTS", name, "keys") == [first, None, None, 1_800_000_000_000, True, False, None]
 
 
+async def test_keys_by_prefix(world, name):
+    found = [["/a/1", "/a/10", "/a/2", "/a/é"], ["/b/1"], []]
+    assert await world.call("PORTS", name, "keys_by_prefix") == found
+
+
 async def test_identity_and_namespaces(world, name):
     own_name, digits, namespaces = await world.call("PORTS", name, "who")
     assert (own_name, digits) == (name, 64)

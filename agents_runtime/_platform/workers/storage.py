@@ -53,6 +53,9 @@ class WorkersKeyValue:
     def delete(self, key: str) -> bool:
         return bool(self._kv.delete(key))
 
+    def keys(self, prefix: str) -> list[str]:
+        return [str(entry[0]) for entry in self._kv.list(to_json_value({"prefix": prefix}))]
+
 
 class WorkersAlarm:
     """The port's `Alarm`. Setting starts at once and is committed with the writes of the same turn.

@@ -71,3 +71,7 @@ class LocalKeyValue:
     def delete(self, key: str) -> bool:
         """Delete a key; whether it was there."""
         return self._table.delete(key)
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys that start with a text, in the order of their UTF-8 bytes."""
+        return [key for key, _ in self._table.select({"prefix": prefix})]

@@ -393,6 +393,12 @@ class Ports(DurableObject):
         kv.put("big", 1_800_000_000_000)
         return [kv.get("a"), kv.get("b"), kv.get("missing"), kv.get("big"), kv.delete("a"), kv.delete("a"), kv.get("a")]
 
+    def keys_by_prefix(self) -> list[list[str]]:
+        kv = self.port.kv
+        for key in ("/a/2", "/a/1", "/a/é", "/a", "/b/1", "/a/10"):
+            kv.put(key, {"none": None})
+        return [list(kv.keys("/a/")), list(kv.keys("/b/1")), list(kv.keys("/c"))]
+
     def foreign_types(self) -> list[str]:
         """Types that are not Python's own, of what the port gives back."""
         self.port.kv.put("k", {"null": None, "list": [None, {"deep": None}], "whole": 2.0, "big": 2**40})
