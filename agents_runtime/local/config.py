@@ -17,6 +17,7 @@ from typing import cast
 
 from agents_runtime.errors import ConfigError
 from agents_runtime.local.config_checks import Table, check_keys, closest
+from agents_runtime.local.config_workflows import WorkflowBinding, read_workflows
 from agents_runtime.local.dotenv import read_dotenv
 from agents_runtime.local.jsonc import parse_jsonc
 
@@ -80,6 +81,7 @@ class Config:
     assets: AssetsConfig | None
     notes: tuple[str, ...]
     bundle_excludes: tuple[str, ...] = ("**/*.pyc",)
+    workflows: tuple[WorkflowBinding, ...] = ()
 
     @property
     def root(self) -> Path:
@@ -98,6 +100,7 @@ def read_config(where: Path) -> Config:
     root = Table(file, "", _parse(file))
     check_keys(root, notes)
     bindings = _read_bindings(root)
+    workflows = read_workflows(root)
     migrations = _read_migrations(root, notes)
     _check_migrated(file, bindings, migrations)
     variables, secret_names = _read_vars(root, notes)
@@ -107,9 +110,10 @@ def read_config(where: Path) -> Config:
         raise ConfigError(
             file, "main", 'missing. Write the path of the Python module to run, as in main = "src/entry.py"'
         )
-    if main is None and bindings:
-        raise ConfigError(file, "main", 'missing, but durable_objects.bindings needs it. Write main = "src/entry.py"')
-    _check_names(file, bindings, variables, assets)
+    if main is None and (bindings or workflows):
+        needs = "durable_objects.bindings" if bindings else "workflows"
+        raise ConfigError(file, "main", f'missing, but {needs} needs it. Write main = "src/entry.py"')
+    _check_names(file, bindings, workflows, variables, assets)
     flags = root.texts("compatibility_flags")
     if main is not None and "python_workers" not in flags:
         notes.append(
@@ -128,6 +132,7 @@ def read_config(where: Path) -> Config:
         assets=assets,
         notes=tuple(notes),
         bundle_excludes=_read_excludes(root),
+        workflows=workflows,
     )
 
 
@@ -342,9 +347,18 @@ def _read_assets(root: Table) -> AssetsConfig | None:
 
 
 def _check_names(
-    file: Path, bindings: tuple[Binding, ...], variables: Mapping[str, object], assets: AssetsConfig | None
+    file: Path,
+    bindings: tuple[Binding, ...],
+    workflows: tuple[WorkflowBinding, ...],
+    variables: Mapping[str, object],
+    assets: AssetsConfig | None,
 ) -> None:
     taken = {binding.name: "durable_objects.bindings" for binding in bindings}
+    for workflow in workflows:
+        if workflow.name in taken:
+            problem = f'"{workflow.name}" is also a name in {taken[workflow.name]}. Rename one of them'
+            raise ConfigError(file, "workflows", problem)
+        taken[workflow.name] = "workflows"
     if assets and assets.binding:
         if assets.binding in taken:
             raise ConfigError(

@@ -10,8 +10,11 @@ from typing import cast
 from agents_runtime.errors import ConfigError
 
 READ_KEYS = frozenset(
-    {"name", "main", "compatibility_date", "compatibility_flags", "durable_objects", "migrations", "vars", "assets"}
-)
+    {
+        "name", "main", "compatibility_date", "compatibility_flags", "durable_objects", "migrations", "vars", "assets",
+        "workflows",
+    }
+)  # fmt: skip
 DEPLOY_KEYS = frozenset(
     {
         "$schema", "account_id", "alias", "base_dir", "build", "cloudchamber", "compliance_region", "define", "dev",
@@ -30,7 +33,7 @@ MISSING_BINDINGS = frozenset(
         "data_blobs", "dispatch_namespaces", "hello_world", "hyperdrive", "images", "kv_namespaces", "media",
         "mtls_certificates", "pipelines", "queues", "r2_buckets", "ratelimits", "secrets_store_secrets", "send_email",
         "services", "text_blobs", "unsafe", "unsafe_hello_world", "vectorize", "version_metadata", "vpc_services",
-        "wasm_modules", "worker_loaders", "workflows",
+        "wasm_modules", "worker_loaders",
     }
 )  # fmt: skip
 """Bindings that exist once deployed and not on the local host."""

@@ -10,6 +10,7 @@ from typing import Any
 from agents_runtime.local.config import Config, read_config
 from agents_runtime.local.project import storage_keys
 from tests.workerd.capnp import HEAD, Module, binding_list, interpreter, module_list, namespace_list, quoted
+from tests.workerd.engine import engine_of, engine_service, workflow_bindings
 from tests.workerd.process import Process
 from tests.workerd.tools import HERE, ROOT, Tools
 
@@ -31,6 +32,7 @@ CONFIG = """const config :Workerd.Config = (
     (name = "main", worker = .worker),
     (name = "disk", disk = (path = {storage}, writable = true)),
     (name = "internet", network = (allow = ["public", "private", "local"])),
+{services}
   ],
   sockets = [
     (name = "http", address = "127.0.0.1:{port}", http = (), service = "main"),
@@ -51,6 +53,7 @@ const worker :Workerd.Worker = (
 {namespaces}
   ],
   durableObjectStorage = (localDisk = "disk"),
+{engine}
 );
 """
 
@@ -169,6 +172,10 @@ class Rig:
         (folder / "files.bin").write_bytes(blob)
         classes = {binding.class_name for binding in config.bindings}
         lines = "\n".join(f'export const {name} = make({quoted(name)}, "object");' for name in sorted(classes))
+        lines += "".join(
+            f'\nexport const {name} = make({quoted(name)}, "workflow");'
+            for name in sorted({workflow.class_name for workflow in config.workflows})
+        )
         (folder / "main.mjs").write_text(MAIN.format(main=quoted(config.main.stem), classes=lines))
         (folder / "config.capnp").write_text(HEAD + self._capnp(config, classes))
 
@@ -181,7 +188,10 @@ class Rig:
             modules=module_list(self._all_modules(), self.folder),
             date=quoted(config.compatibility_date),
             flags=", ".join(map(quoted, flags)),
-            bindings=binding_list({binding.name: binding.class_name for binding in config.bindings}, config.vars),
+            bindings=binding_list({binding.name: binding.class_name for binding in config.bindings}, config.vars)
+            + workflow_bindings(config.workflows),
+            services=engine_service(config.workflows),
+            engine=engine_of(config.workflows),
             namespaces=namespace_list({name: f"{config.name}-{keys[name]}" for name in sorted(classes)}),
         )
 

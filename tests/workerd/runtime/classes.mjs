@@ -5,10 +5,12 @@ import unsafe from "workerd:unsafe";
 import borderSource from "border.py";
 import { enterRequest, mount, pyodide, startup } from "boot.mjs";
 
-const { DurableObject, WorkerEntrypoint } = cloudflareWorkers;
+const { DurableObject, WorkerEntrypoint, WorkflowEntrypoint } = cloudflareWorkers;
+const BASES = { object: DurableObject, entrypoint: WorkerEntrypoint, workflow: WorkflowEntrypoint };
 const UNCONVERTED = {
   object: new Set(["alarm", "webSocketMessage", "webSocketClose", "webSocketError", "connect"]),
   entrypoint: new Set(["connect", "queue", "scheduled", "email", "tail"]),
+  workflow: new Set(["run"]),
 };
 const patched = new WeakSet();
 
@@ -41,7 +43,7 @@ export function start({ doAnImport, index, blob, mainModule }) {
     workerEntrypoint: WorkerEntrypoint,
     patchWaitUntil,
   });
-  pyodide.registerJsModule("_cloudflare_compat_flags", {});
+  pyodide.registerJsModule("_cloudflare_compat_flags", { python_workflows_implicit_dependencies: true });
   mount(JSON.parse(index), blob, "/session/metadata");
   const border = pyodide.runPython("import types; types.ModuleType('border')");
   pyodide.runPython(borderSource, { globals: border.__dict__, filename: "border.py" });
@@ -51,8 +53,7 @@ export function start({ doAnImport, index, blob, mainModule }) {
   startup.isImporting = false;
 
   return (name, kind) => {
-    const base = kind === "object" ? DurableObject : WorkerEntrypoint;
-    return class extends base {
+    return class extends BASES[kind] {
       constructor(ctx, env) {
         super(ctx, env);
         enterRequest();
