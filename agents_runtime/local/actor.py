@@ -6,7 +6,7 @@ An `Actor` exists while its object is in memory or has open WebSockets. Its `Lif
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from agents_runtime.local.alarms import ALARM_KEY, AlarmInfo, AlarmSlot, retry_delay_ms
@@ -18,7 +18,9 @@ from agents_runtime.local.sockets import ABNORMAL, ServerEnd, SocketTable, handl
 from agents_runtime.local.values import JsException, clone
 
 if TYPE_CHECKING:
+    from agents_runtime.local.facets import Facet
     from agents_runtime.local.host import Host
+    from agents_runtime.local.store import Address
 
 T = TypeVar("T")
 
@@ -29,17 +31,43 @@ RESTART_CODE = 1012
 class Actor:
     """One addressed object."""
 
-    def __init__(self, host: Host, cls: type, object_id: LocalId) -> None:
+    def __init__(self, host: Host, cls: type, object_id: LocalId | str, address: Address | None = None) -> None:
         self.host = host
         self.cls = cls
-        self.id = object_id
-        self.address = (object_id.class_name, object_id.hex)
+        self.id: Any = object_id
+        """A `LocalId`; of a facet also a text."""
+        self.address: Address = address or (cast("LocalId", object_id).class_name, cast("LocalId", object_id).hex)
         self.sockets = SocketTable()
+        self.facets: dict[str, Facet] = {}
         self.life: Life | None = None
         self._is_alarm_abandoned = False
 
     def __repr__(self) -> str:
         return repr(self.id)
+
+    @property
+    def stored_name(self) -> str | None:
+        """The name that is kept in the database; None if there is none."""
+        name: str | None = self.id.name
+        return name
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether something of this address, or inside it, is in memory or connected."""
+        return self.life is not None or len(self.sockets) > 0 or any(facet.is_needed for facet in self.facets.values())
+
+    def alarm_slot(self, life: Life) -> AlarmSlot:
+        """The alarm, for one life."""
+        return AlarmSlot(life.database, self.host.alarms, self.id)
+
+    def occupy(self) -> None:
+        """Take note that the object is in memory: every event of its id must come to this actor."""
+        self.host.occupied(self)
+
+    def vacate(self) -> None:
+        """Take note that something left; an actor that holds nothing is made again when it is needed."""
+        if not self.is_needed:
+            self.host.vacated(self)
 
     # Waking and sleeping
 
@@ -50,8 +78,8 @@ class Actor:
             self.host.entered(life)
             return life
         self.host.check_running()
+        self.occupy()
         life = self.life = Life(self)
-        self.host.occupied(self)
         self.host.entered(life)
         token = current_life.set(life)
         try:
@@ -66,8 +94,7 @@ class Actor:
     def evict(self) -> bool:
         """Drop the object's memory if nothing runs in it. Sockets stay open; storage is closed."""
         is_asleep = self._fall_asleep()
-        if is_asleep and not len(self.sockets):
-            self.host.vacated(self)
+        self.vacate()
         return is_asleep
 
     def _fall_asleep(self) -> bool:
@@ -87,7 +114,23 @@ class Actor:
         if self.life is not None:
             self._forget(str(error), error)
         self.sockets.drop_all(code, "Durable Object reset" if code != ABNORMAL else "")
-        self.host.vacated(self)
+        for facet in list(self.facets.values()):
+            facet.reset(error)
+        self.vacate()
+
+    def remove_facets(self) -> None:
+        """Drop everything inside this object, and delete its data."""
+        from agents_runtime.local.facets import DELETED
+
+        for facet in list(self.facets.values()):
+            facet.reset(JsException("Error", DELETED))
+        self.host.store.remove_inside(self.address)
+
+    def tree(self) -> Iterator[Actor]:
+        """This actor and all those inside it."""
+        yield self
+        for facet in list(self.facets.values()):
+            yield from facet.tree()
 
     def _forget(self, reason: str, error: Exception | None) -> None:
         life, self.life = self.life, None
@@ -169,8 +212,7 @@ class Actor:
             self.host.report(self, "webSocketClose", error)
         finally:
             self.sockets.remove(end)
-            if self.life is None and not len(self.sockets):
-                self.host.vacated(self)
+            self.vacate()
 
     # The alarm
 
@@ -251,6 +293,8 @@ class Actor:
 
     async def stop(self, code: int) -> None:
         """Commit, close the sockets, leave memory."""
+        for facet in list(self.facets.values()):
+            await facet.stop(code)
         if self.life is not None:
             self.life.output.flush()
         self.sockets.drop_all(code, "Service restart" if code == RESTART_CODE else "")

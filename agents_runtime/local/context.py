@@ -12,6 +12,8 @@ from agents_runtime.local.storage.storage import DurableObjectStorage
 from agents_runtime.local.values import JsException
 
 if TYPE_CHECKING:
+    from agents_runtime.local.facets import LocalFacets
+    from agents_runtime.local.host import Host
     from agents_runtime.local.life import Life
     from agents_runtime.local.namespaces import LocalId
     from agents_runtime.local.sockets import AutoResponse, ServerEnd, WebSocket
@@ -24,7 +26,7 @@ class DurableObjectContext:
 
     def __init__(self, life: Life) -> None:
         self._life = life
-        self.id: LocalId = life.actor.id
+        self.id: LocalId | str = life.actor.id
         self.agents_platform = LocalPlatform(life)
         self._storage: DurableObjectStorage | None = None
 
@@ -34,7 +36,7 @@ class DurableObjectContext:
         if self._storage is None:
             life = self._life
             self._storage = DurableObjectStorage(
-                life.database, life.alarm, life.block_concurrency, life.output.committed
+                life.database, life.alarm, life.block_concurrency, life.output.committed, life.actor.remove_facets
             )
         return self._storage
 
@@ -42,6 +44,13 @@ class DurableObjectContext:
     def exports(self) -> Any:
         """The classes of the worker, by name."""
         return self._life.actor.host.exports
+
+    @property
+    def facets(self) -> LocalFacets:
+        """Objects inside this object, each with storage of its own."""
+        from agents_runtime.local.facets import LocalFacets
+
+        return LocalFacets(self._life)
 
     def acceptWebSocket(self, socket: ServerEnd, tags: Sequence[str] = ()) -> None:
         """Accept the server end of a pair; its frames come to `webSocketMessage`, also after hibernation."""
@@ -102,11 +111,19 @@ def _retrieve(task: asyncio.Task[Any]) -> None:
 class Exports:
     """`ctx.exports`: attribute access to the worker's classes."""
 
-    def __init__(self, namespaces: dict[str, Any]) -> None:
-        self._namespaces = namespaces
+    def __init__(self, host: Host) -> None:
+        self._host = host
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return self._namespaces[name]
-        except KeyError:
-            raise JsException("TypeError", f"the worker exports no class {name!r}") from None
+        host = self._host
+        namespaces = host.env.agents_namespaces
+        for namespace in namespaces.values():
+            if namespace.agents_class.__name__ == name:
+                return namespace
+        if name in namespaces:
+            return namespaces[name]
+        if name in host.exported:
+            from agents_runtime.local.facets import ExportedClass
+
+            return ExportedClass(host.exported[name])
+        raise JsException("TypeError", f"the worker exports no class {name!r}") from None

@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agents_runtime.errors import UsageError
@@ -76,7 +76,8 @@ class Host:
         self.env = Env()
         self.env.agents_host = self
         self.wait_until = host_wait_until(self)
-        self.exports = Exports(self.env.agents_namespaces)
+        self.exports = Exports(self)
+        self.exported: dict[str, type] = {}
         self.alarms = AlarmScheduler(self.clock, self.store.alarms, self._fire_alarm)
         self.on_error: ErrorListener = log_error
         self.outgoing: Fetch = fetch_over_network
@@ -109,6 +110,10 @@ class Host:
         namespace = LocalNamespace(self, cls, key)
         self.env.define(binding or cls.__name__, namespace)
         return namespace
+
+    def export(self, cls: type) -> None:
+        """Make a class reachable as `ctx.exports.<its name>`, for objects inside objects. Bound ones are already."""
+        self.exported[cls.__name__] = cls
 
     def set_entrypoint(self, entrypoint: Any) -> None:
         """The worker's `Default` class, or a function `(request, env, ctx)`; it answers `fetch`."""
@@ -148,7 +153,7 @@ class Host:
     async def _drained(self, limit_s: float) -> bool:
         """Wait until no event is being handled. False: some still are after `limit_s`."""
         for pause_s in itertools.repeat(DRAIN_CHECK_S, int(limit_s / DRAIN_CHECK_S) + 1):
-            if not any(actor.life is not None and actor.life.is_handling for actor in self._actors.values()):
+            if not any(life.is_handling for life in self._lives()):
                 return True
             await asyncio.sleep(pause_s)
         return False
@@ -212,8 +217,10 @@ class Host:
         return actor.evict()
 
     async def evict_all(self, *, websockets: str = "hibernate") -> None:
-        for object_id in list(self._actors):
+        for object_id, actor in list(self._actors.items()):
             await self.evict(object_id, websockets=websockets)
+            for inner in [*actor.tree()][1:]:
+                inner.evict()
 
     def crash(self, object_id: LocalId) -> None:
         """Drop an object as a dying machine would: uncommitted writes are lost, sockets vanish (1006)."""
@@ -228,7 +235,7 @@ class Host:
 
     def live_count(self) -> int:
         """How many objects are in memory."""
-        return sum(1 for actor in self._actors.values() if actor.life is not None)
+        return sum(1 for _ in self._lives())
 
     async def settle(self) -> None:
         """Return when no event is making progress: all are done, or wait for time or the outside world."""
@@ -342,13 +349,17 @@ class Host:
 
     def _has_uncommitted(self) -> bool:
         """Whether a commit is about to happen. One held back by a transaction that is waiting is not."""
-        lives = (actor.life for actor in self._actors.values() if actor.life is not None)
-        return any(life.output.is_dirty and not life.database.is_held for life in lives)
+        return any(life.output.is_dirty and not life.database.is_held for life in self._lives())
 
     def _is_quiet(self) -> bool:
-        return not self._tasks and not any(
-            actor.life is not None and actor.life.is_busy for actor in self._actors.values()
-        )
+        return not self._tasks and not any(life.is_busy for life in self._lives())
+
+    def _lives(self) -> Iterator[Life]:
+        """Everything that is in memory."""
+        for actor in self._actors.values():
+            for inner in actor.tree() if actor.facets else (actor,):
+                if inner.life is not None:
+                    yield inner.life
 
 
 DRAIN_CHECK_S = 0.005

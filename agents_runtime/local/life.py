@@ -12,7 +12,6 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agents_runtime.errors import Evicted
-from agents_runtime.local.alarms import AlarmSlot
 from agents_runtime.local.gates import InputGate, OutputGate
 from agents_runtime.local.values import JsException
 
@@ -42,9 +41,9 @@ class Life:
         self._events: dict[int, asyncio.Task[Any] | None] = {}
         self._event_count = 0
         self._reset_error: Exception | None = None
-        self._is_name_saved = actor.id.name is None
+        self._is_name_saved = actor.stored_name is None
         self.database = actor.host.store.open(actor.address, self.output.mark_dirty)
-        self.alarm = AlarmSlot(self.database, actor.host.alarms, actor.id)
+        self.alarm = actor.alarm_slot(self)
 
     # What the world asks of it
 
@@ -144,7 +143,7 @@ class Life:
         if not self._is_name_saved:
             self._is_name_saved = True
             if self.database.get_meta("name") is None:
-                self.database.put_meta("name", self.actor.id.name or "")
+                self.database.put_meta("name", self.actor.stored_name or "")
         self.alarm.before_commit()
         self.database.commit()
         self.alarm.after_commit()

@@ -30,7 +30,8 @@ class LocalPlatform:
 
     @property
     def id(self) -> LocalId:
-        return self._life.actor.id
+        object_id: LocalId = self._life.actor.id
+        return object_id
 
     @cached_property
     def sql(self) -> LocalSqlStore:
@@ -80,6 +81,7 @@ class LocalPlatform:
         self._life.check_alive()
         self._life.database.destroy_contents()
         self._life.alarm.set_ms(None)
+        self._life.actor.remove_facets()
 
     def abort(self, reason: str, *, retry_alarm: bool = True) -> NoReturn:
         life = self._life

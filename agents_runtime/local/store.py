@@ -1,6 +1,7 @@
 """Where a host keeps the databases of its objects: a folder, or memory.
 
-A folder holds `<Class>/<first two digits>/<id>.sqlite` for each object and `alarms.sqlite`, the list of alarms. A
+A folder holds `<Class>/<first two digits>/<id>.sqlite` for each object, a folder `<id>.facets` beside it for those
+inside it, and `alarms.sqlite`, the list of alarms. A
 store outlives hosts: a restart in a test opens a new host on the same `MemoryStore`.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 from agents_runtime.errors import StorageError
 from agents_runtime.local.alarms import ALARM_KEY
 from agents_runtime.local.namespaces import LocalId
+from agents_runtime.local.storage.connect import delete_files
 from agents_runtime.local.storage.database import Database, Faults
 
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("agents_runtime.local")
 
 Address = tuple[str, str]
-"""Class name and id in hex."""
+"""Class name and id in hex; of a facet the id of its root and a path within it."""
 
 
 class Store(Protocol):
@@ -40,6 +43,14 @@ class Store(Protocol):
 
     def ids(self, class_name: str, known: Collection[str] = ()) -> Iterator[LocalId]:
         """Every object of a class that has stored something, but for those whose hex ids are known."""
+        ...
+
+    def remove(self, address: Address) -> None:
+        """Delete the data of a facet that is not in memory, and of those in it."""
+        ...
+
+    def remove_inside(self, address: Address) -> None:
+        """Delete the data of all facets of an object."""
         ...
 
     def list_alarms(self) -> list[tuple[LocalId, int]]: ...
@@ -80,6 +91,13 @@ class DiskStore:
             with self._looking_at((class_name, path.stem)) as database:
                 name = database.get_meta("name")
             yield LocalId(class_name, path.stem, None if name is None else str(name))
+
+    def remove(self, address: Address) -> None:
+        delete_files(self._path(address))
+        self.remove_inside(address)
+
+    def remove_inside(self, address: Address) -> None:
+        shutil.rmtree(self._path(address).with_suffix(".facets"), ignore_errors=True)
 
     def list_alarms(self) -> list[tuple[LocalId, int]]:
         return self.alarms.all() if self._is_list_complete else list(self._find_alarms())
@@ -133,9 +151,22 @@ class MemoryStore:
 
     def ids(self, class_name: str, known: Collection[str] = ()) -> Iterator[LocalId]:
         for (stored_class, hex_id), database in sorted(self._databases.items()):
-            if stored_class == class_name and hex_id not in known:
+            if stored_class == class_name and hex_id not in known and "/" not in hex_id:
                 name = database.peek_meta("name")
                 yield LocalId(class_name, hex_id, None if name is None else str(name))
+
+    def remove(self, address: Address) -> None:
+        database = self._databases.pop(address, None)
+        if database is not None:
+            database.destroy()
+        self.remove_inside(address)
+
+    def remove_inside(self, address: Address) -> None:
+        class_name, path = address
+        inside = f"{path}.facets/"
+        for known in list(self._databases):
+            if known[0] == class_name and known[1].startswith(inside):
+                self._databases.pop(known).destroy()
 
     def list_alarms(self) -> list[tuple[LocalId, int]]:
         return self.alarms.all()

@@ -157,6 +157,7 @@ class DurableObjectStorage(KeyValueOperations):
         alarm: AlarmSlot,
         block_concurrency: BlockConcurrency,
         committed: Callable[[], Awaitable[None]] | None = None,
+        remove_facets: Callable[[], None] | None = None,
     ) -> None:
         table = KeyValueTable(database)
         super().__init__(table, alarm)
@@ -165,6 +166,7 @@ class DurableObjectStorage(KeyValueOperations):
         self._database = database
         self._block_concurrency = block_concurrency
         self._committed = committed
+        self._remove_facets = remove_facets
         self._transactions = asyncio.Lock()
 
     def transactionSync(self, work: Callable[[], T]) -> T:
@@ -196,7 +198,7 @@ class DurableObjectStorage(KeyValueOperations):
         return cast("T", result)
 
     def deleteAll(self, options: ListOptions | None = None) -> Pending[None]:
-        """Delete every table, every key and the alarm. The object in memory stays; make its tables again.
+        """Delete every table, every key, the alarm and all facets. The object in memory stays; make its tables again.
 
         Raises:
             JsException: called within a transaction.
@@ -205,6 +207,8 @@ class DurableObjectStorage(KeyValueOperations):
             raise JsException("Error", "Cannot call deleteAll() within a transaction")
         self._database.destroy_contents()
         self._alarm.set_ms(None)
+        if self._remove_facets is not None:
+            self._remove_facets()
         return Finished(None)
 
     async def sync(self) -> None:

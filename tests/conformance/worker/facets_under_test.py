@@ -1,10 +1,11 @@
-"""Objects with children of their own: what the platform calls facets. Only the real runtime has them."""
+"""Objects with children of their own: what the platform calls facets."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
-from workers import DurableObject, python_from_rpc, python_to_rpc
+from workers import DurableObject, Response, python_from_rpc, python_to_rpc
 
 
 class Facet(DurableObject):
@@ -37,6 +38,24 @@ class Facet(DurableObject):
     async def set_alarm(self) -> None:
         await self.ctx.storage.setAlarm(4_000_000_000_000)
 
+    def die(self) -> None:
+        self.ctx.abort("on purpose")
+
+    async def fetch(self, request):
+        return Response(f"{request.method.value} {request.url}")
+
+    async def go_deeper(self) -> list[Any]:
+        try:
+            return [1, *python_from_rpc(await self._stub("deep").go_deeper())]
+        except Exception as failure:
+            return [str(failure).strip().splitlines()[-1]]
+
+    def _stub(self, name: str, identity: str | None = None) -> Any:
+        start: dict[str, Any] = {"class": self.ctx.exports.Facet}
+        if identity is not None:
+            start["id"] = identity
+        return self.ctx.facets.get(name, start_options(start))
+
 
 class Parent(Facet):
     """An object whose children are facets."""
@@ -54,31 +73,66 @@ class Parent(Facet):
 
     async def abort_child(self, name: str, reason: str) -> str:
         """Abort a facet; what a stub from before says then."""
-        from js import Error
-
         stub = self._stub(name)
         await stub.count()
-        self.ctx.facets.abort(name, Error.new(reason))
+        self.ctx.facets.abort(name, error(reason))
         try:
             await stub.count()
-        except Exception as error:
-            return str(error)
+        except Exception as failure:
+            return str(failure)
         return "it answers"
+
+    async def let_child_die(self, name: str) -> list[Any]:
+        """A facet aborts itself; what its caller sees, and whether the next call finds a new one."""
+        await self._stub(name).count()
+        try:
+            await self._stub(name).die()
+        except Exception as failure:
+            seen = str(failure)
+        else:
+            seen = "it answered"
+        return [seen, python_from_rpc(await self._stub(name).count())]
+
+    async def fetch_child(self, name: str) -> list[Any]:
+        response = await self._stub(name).fetch("http://facet/path?x=1")
+        return [response.status, await response.text()]
+
+    async def too_long(self) -> str:
+        try:
+            await self._stub("x" * 257).count()
+        except Exception as failure:
+            return str(failure)
+        return "it answers"
+
+    async def too_deep(self) -> list[Any]:
+        """Ask for facets in facets until that is refused."""
+        return [1, *python_from_rpc(await self._stub("deep").go_deeper())]
+
+    async def race(self, name: str) -> list[Any]:
+        """Two first calls at once reach one facet."""
+        return sorted(map(python_from_rpc, await asyncio.gather(self._stub(name).count(), self._stub(name).count())))
 
     def delete_child(self, name: str) -> None:
         self.ctx.facets.delete(name)
 
-    def die(self) -> None:
-        self.ctx.abort("on purpose")
-
     async def forget_everything(self) -> None:
         await self.ctx.storage.deleteAll()
 
-    def _stub(self, name: str, identity: str | None = None) -> Any:
+
+def start_options(start: dict[str, Any]) -> Any:
+    """A function that says how a facet starts, as the host takes it."""
+    try:
         from js import Object
         from pyodide.ffi import create_proxy, to_js
+    except ImportError:
+        return lambda: start
+    return create_proxy(lambda: to_js(start, dict_converter=Object.fromEntries))
 
-        start: dict[str, Any] = {"class": self.ctx.exports.Facet}
-        if identity is not None:
-            start["id"] = identity
-        return self.ctx.facets.get(name, create_proxy(lambda: to_js(start, dict_converter=Object.fromEntries)))
+
+def error(text: str) -> Any:
+    """An error of the host's own kind."""
+    try:
+        from js import Error
+    except ImportError:
+        return text
+    return Error.new(text)
