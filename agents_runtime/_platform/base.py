@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -136,6 +136,16 @@ def stream_response(
     """
     given = {name.lower(): value for name, value in (headers or {}).items()}
     return _http().stream_response(chunks, status, {"content-type": "text/event-stream", **given})
+
+
+def socket_frames(response: Any) -> AsyncIterator[str]:
+    """The text frames of the WebSocket that `response` (101) carries, until it closes.
+
+    For a worker that asked an object for a socket of its own. Closing them (`aclose`) closes the socket. A reader that
+    falls too far behind loses it.
+    """
+    frames: AsyncIterator[str] = _http().socket_frames(response)
+    return frames
 
 
 def is_response(value: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from typing import Any
 
 import js
@@ -13,6 +13,9 @@ from pyodide.ffi import JsException, create_proxy, to_js
 from workers import Request, Response
 
 logger = logging.getLogger("agents_runtime")
+
+MAX_UNREAD_FRAMES = 1_024
+"""So many frames of a socket may wait for a slow reader."""
 
 
 def current_environment() -> Any:
@@ -45,6 +48,42 @@ async def _pump(chunks: AsyncIterable[str | bytes], writer: Any) -> None:
         close = getattr(chunks, "aclose", None)
         if close is not None:
             await close()
+
+
+async def socket_frames(response: Response) -> AsyncGenerator[str]:
+    """The text frames of the WebSocket that a response carries, until it closes."""
+    socket: Any = response.js_object.webSocket
+    frames: asyncio.Queue[str | None] = asyncio.Queue(MAX_UNREAD_FRAMES)
+    is_over = False
+
+    def take(event: Any) -> None:
+        data = getattr(event, "data", None)
+        if frames.full():
+            end(event)
+        elif isinstance(data, str):
+            frames.put_nowait(data)
+
+    def end(_: Any) -> None:
+        nonlocal is_over
+        is_over = True
+        if not frames.full():
+            frames.put_nowait(None)
+
+    listeners = {"message": create_proxy(take), "close": create_proxy(end), "error": create_proxy(end)}
+    for kind, listener in listeners.items():
+        socket.addEventListener(kind, listener)
+    socket.accept()
+    try:
+        while not (is_over and frames.empty()) and (frame := await frames.get()) is not None:
+            yield frame
+    finally:
+        for kind, listener in listeners.items():
+            socket.removeEventListener(kind, listener)
+            listener.destroy()
+        try:
+            socket.close(1000, "")
+        except JsException as error:
+            logger.debug("a socket was closed already: %s", error)
 
 
 def with_headers(response: Response, headers: Mapping[str, str]) -> Response:
@@ -89,6 +128,7 @@ __all__ = [
     "current_environment",
     "header_of",
     "headers_starting",
+    "socket_frames",
     "stream_response",
     "with_headers",
     "without_headers",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import AsyncIterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from agents_runtime.local.shim import headers as header_fields
 from agents_runtime.local.shim.request import Request
@@ -10,12 +13,71 @@ from agents_runtime.local.shim.response import Response
 from agents_runtime.local.shim.runtime import current_environment
 from agents_runtime.local.shim.streams import Chunk, ReadableStream
 
-__all__ = ["Request", "Response", "current_environment", "stream_response", "with_headers", "without_headers"]
+if TYPE_CHECKING:
+    from agents_runtime.local.sockets import ClientEnd
+
+__all__ = [
+    "Request",
+    "Response",
+    "current_environment",
+    "socket_frames",
+    "stream_response",
+    "with_headers",
+    "without_headers",
+]
+
+MAX_UNREAD_FRAMES = 1_024
+"""So many frames of a socket may wait for a slow reader."""
 
 
 def stream_response(chunks: AsyncIterable[Chunk], status: int, headers: Mapping[str, str]) -> Response:
     """A response whose body is produced while it is sent."""
     return Response(ReadableStream(chunks), status=status, headers=dict(headers))
+
+
+class SocketFrames:
+    """The text frames of the WebSocket that a response carries, until it closes."""
+
+    def __init__(self, end: ClientEnd) -> None:
+        self._end = end
+        self._frames: deque[str] = deque()
+        self._news = asyncio.Event()
+        self._is_closed = False
+        end.attach(self)
+
+    def send(self, data: str | bytes) -> None:
+        """Take a frame from the object."""
+        if len(self._frames) >= MAX_UNREAD_FRAMES:
+            self.close()
+        elif isinstance(data, str) and not self._is_closed:
+            self._frames.append(data)
+            self._news.set()
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Take note that no more frames arrive."""
+        self._is_closed = True
+        self._news.set()
+
+    def __aiter__(self) -> SocketFrames:
+        return self
+
+    async def __anext__(self) -> str:
+        while not self._frames:
+            if self._is_closed:
+                raise StopAsyncIteration
+            self._news.clear()
+            await self._news.wait()
+        return self._frames.popleft()
+
+    async def aclose(self) -> None:
+        """Close the socket."""
+        self.close()
+        self._end.receive_close(1000, "", True)
+
+
+def socket_frames(response: Response) -> SocketFrames:
+    """The text frames of the WebSocket that a response carries. Closing them closes the socket."""
+    return SocketFrames(response.web_socket)
 
 
 def with_headers(response: Response, headers: Mapping[str, str]) -> Response:

@@ -1,0 +1,38 @@
+"""What the Worker tells a session's object about a request it passes on: one internal header, stripped from outside."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+HEADER = "x-cf-agents-mcp"
+"""Routing strips every header that begins like this from requests of clients."""
+
+Kind = Literal["post", "get", "delete", "sse", "sse-post", "modern"]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a request is for.
+
+    Attributes:
+        kind: what the client wants.
+        auth: who the client is, as the authorization server said; None where there is none.
+        last_event_id: the event after which a GET goes on.
+        endpoint: where a client of 2024-11-05 posts to.
+    """
+
+    kind: Kind
+    auth: dict[str, Any] | None = None
+    last_event_id: str | None = None
+    endpoint: str | None = None
+
+    def text(self) -> str:
+        """The header's value."""
+        return json.dumps({name: value for name, value in asdict(self).items() if value is not None})
+
+
+def read_head(value: str) -> Head:
+    """What a header's value says."""
+    return Head(**json.loads(value))
