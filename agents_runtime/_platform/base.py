@@ -138,6 +138,12 @@ def stream_response(
     return _http().stream_response(chunks, status, {"content-type": "text/event-stream", **given})
 
 
+async def read_body(request: Any, limit: int) -> bytes | None:
+    """The body of a request, None when it is longer than `limit` bytes: then the rest is not read."""
+    body: bytes | None = await _http().read_body(request, limit)
+    return body
+
+
 def socket_frames(response: Any) -> AsyncIterator[str]:
     """The text frames of the WebSocket that `response` (101) carries, until it closes.
 

@@ -50,6 +50,24 @@ async def _pump(chunks: AsyncIterable[str | bytes], writer: Any) -> None:
             await close()
 
 
+async def read_body(request: Request, limit: int) -> bytes | None:
+    """The body of a request, None when it is longer than `limit` bytes."""
+    stream: Any = request.js_object.body
+    if not stream:
+        return b""
+    reader = stream.getReader()
+    chunks: list[bytes] = []
+    size = 0
+    while not (read := await reader.read()).done:
+        chunk: bytes = read.value.to_bytes()
+        size += len(chunk)
+        if size > limit:
+            await reader.cancel()
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
 async def socket_frames(response: Response) -> AsyncGenerator[str]:
     """The text frames of the WebSocket that a response carries, until it closes."""
     socket: Any = response.js_object.webSocket
@@ -128,6 +146,7 @@ __all__ = [
     "current_environment",
     "header_of",
     "headers_starting",
+    "read_body",
     "socket_frames",
     "stream_response",
     "with_headers",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agents_runtime.local.shim import headers as header_fields
 from agents_runtime.local.shim.request import Request
@@ -20,6 +20,7 @@ __all__ = [
     "Request",
     "Response",
     "current_environment",
+    "read_body",
     "socket_frames",
     "stream_response",
     "with_headers",
@@ -33,6 +34,26 @@ MAX_UNREAD_FRAMES = 1_024
 def stream_response(chunks: AsyncIterable[Chunk], status: int, headers: Mapping[str, str]) -> Response:
     """A response whose body is produced while it is sent."""
     return Response(ReadableStream(chunks), status=status, headers=dict(headers))
+
+
+async def read_body(request: Request, limit: int) -> bytes | None:
+    """The body of a request, None when it is longer than `limit` bytes."""
+    body = request.take_body() or b""
+    if isinstance(body, bytes):
+        return body if len(body) <= limit else None
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in body:
+            size += len(chunk)
+            if size > limit:
+                return None
+            chunks.append(chunk)
+    finally:
+        close: Any = getattr(body, "aclose", None)
+        if close is not None:
+            await close()
+    return b"".join(chunks)
 
 
 class SocketFrames:
