@@ -1,0 +1,68 @@
+"""What an authorization stands on: ports, the server's row, and the head of a refusing answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from agents_runtime.mcp.oauth.challenge import read_challenge
+
+if TYPE_CHECKING:
+    from agents_runtime._platform.ports import Clock, Entropy, Fetch, KeyValue
+
+
+class ServerRow(Protocol):
+    """What the agent's table of servers says about one, as far as authorization is concerned."""
+
+    @property
+    def client_id(self) -> str | None:
+        """As which client."""
+        ...
+
+    @property
+    def auth_url(self) -> str | None:
+        """Where a person was sent for consent that is still awaited."""
+        ...
+
+    def note(self, client_id: str | None, auth_url: str | None) -> None:
+        """Store both."""
+        ...
+
+
+class Refusal(Protocol):
+    """The head of an answer that refuses a request."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By lower-case name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What an authorization stands on.
+
+    Attributes:
+        permit: raises for an address that the agent must not call.
+        committed: returns once all that was written is durable.
+    """
+
+    fetch: Fetch
+    kv: KeyValue
+    clock: Clock
+    entropy: Entropy
+    permit: Callable[[str], None]
+    committed: Callable[[], Awaitable[None]]
+
+
+def is_challenge(answer: Refusal) -> bool:
+    """Whether an answer wants another authorization: 401, or 403 for want of a scope."""
+    if answer.status == 401:
+        return True
+    return answer.status == 403 and read_challenge(answer.headers.get("www-authenticate")).error == "insufficient_scope"

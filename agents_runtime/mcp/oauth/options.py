@@ -1,0 +1,60 @@
+"""What the agent's author decides about the authorization at MCP servers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from agents_runtime.errors import UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class McpOAuthClient:
+    """How an agent introduces itself to authorization servers. Return one from `create_mcp_oauth_provider`.
+
+    Without any setting the agent registers itself where an authorization server lets it.
+
+    Attributes:
+        name: what people read when they are asked for consent; the class's name if it is not given.
+        uri: where people can read about the client; the origin of the callback if it is not given.
+        client_id: the id of a client that was registered by hand. Bound to the first authorization server that it is
+            used with, unless `issuer` names one.
+        client_secret: its secret. It is never stored.
+        issuer: the authorization server the client was registered with; no other is ever used with it.
+        metadata_url: where the client's own metadata document is published; used as its id wherever that is understood.
+        scopes: scopes to ask for, beside those that the server asks for.
+        grant: `authorization_code` asks a person; `client_credentials` needs `client_id` and `client_secret` only.
+        token_auth: how the client authenticates for tokens; found out if it is not given.
+        skip_issuer_check: accept metadata that names another issuer. It weakens the protection against mix-ups.
+    """
+
+    name: str | None = None
+    uri: str | None = None
+    client_id: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    issuer: str | None = None
+    metadata_url: str | None = None
+    scopes: tuple[str, ...] = ()
+    grant: Literal["authorization_code", "client_credentials"] = "authorization_code"
+    token_auth: Literal["none", "client_secret_basic", "client_secret_post"] | None = None
+    skip_issuer_check: bool = False
+
+    def __post_init__(self) -> None:
+        if self.client_secret is not None and self.client_id is None:
+            raise UsageError("client_secret needs the client_id that it belongs to")
+        if self.grant == "client_credentials" and self.client_secret is None:
+            raise UsageError('grant="client_credentials" needs client_id and client_secret')
+        if self.metadata_url is not None and not _is_document_url(self.metadata_url):
+            raise UsageError("metadata_url must be an https URL with a path, such as https://app.example/client.json")
+
+
+def _is_document_url(text: str) -> bool:
+    from agents_runtime.mcp.oauth.errors import OAuthError
+    from agents_runtime.mcp.oauth.urls import parse_url
+
+    try:
+        url = parse_url(text, "metadata_url")
+    except OAuthError:
+        return False
+    segments = url.path.split("/")
+    return text.startswith("https://") and url.path not in ("", "/") and "." not in segments and ".." not in segments
