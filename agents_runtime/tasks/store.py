@@ -269,6 +269,12 @@ class TaskStore:
             )
         )
 
+    def postpone(self, run_id: str, by_ms: int) -> None:
+        """Let everything that a run waits for come so much later."""
+        moved = "SET next_at = next_at + ? WHERE run_id = ? AND state = 'waiting' AND next_at IS NOT NULL"
+        self._write(f"UPDATE cf_agents_task_steps {moved}", by_ms, run_id)
+        self._write(f"UPDATE cf_agents_task_runs {moved}", by_ms, run_id)
+
     def _read(self, query: str, *params: SqlValue) -> list[Row]:
         try:
             return self._sql.execute(query, *params)
