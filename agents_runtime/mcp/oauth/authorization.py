@@ -16,6 +16,7 @@ from agents_runtime.mcp.oauth.challenge import Challenge, read_challenge
 from agents_runtime.mcp.oauth.credentials import Client, Tokens, read_client, read_tokens
 from agents_runtime.mcp.oauth.discovery import Discovery, discover, stored_discovery
 from agents_runtime.mcp.oauth.errors import OAuthError, OAuthRejected, OAuthUnavailable
+from agents_runtime.mcp.oauth.ground import is_challenge
 from agents_runtime.mcp.oauth.outcomes import (
     Authorized,
     CallbackOutcome,
@@ -95,7 +96,7 @@ class Authorization:
         return {} if tokens is None else {"authorization": f"Bearer {tokens.access_token}"}
 
     async def on_challenge(self, answer: Refusal, sent: Mapping[str, str] | None = None) -> ChallengeOutcome:
-        """Answer a refused request, one for which `is_challenge` is true.
+        """Answer a refused request. What is no challenge (see `is_challenge`) fails at once.
 
         Refreshes or gets a token if that needs nobody. Otherwise all that a person's return needs is stored and
         durable before `NeedsUser` is returned. Requests that need the same consent get the same address.
@@ -103,6 +104,8 @@ class Authorization:
         Args:
             sent: what `headers()` gave for the refused request, so that a token that was replaced meanwhile is noticed.
         """
+        if not is_challenge(answer):
+            return Failed(f"the server refuses the request with HTTP {answer.status}")
         challenge = read_challenge(answer.headers.get("www-authenticate"))
         try:
             async with self._one_at_a_time:

@@ -85,7 +85,10 @@ class Wire:
     async def _send(
         self, method: str, url: Url, headers: Mapping[str, str], body: bytes | None
     ) -> tuple[int, Mapping[str, str], bytes]:
-        self._permit(url.text)
+        try:
+            self._permit(url.text)
+        except AgentError:
+            raise OAuthError(f"{url.origin} is an address that agents do not call") from None
         try:
             answer = await self._fetch(method, url.text, headers=headers, body=body, timeout_s=TIMEOUT_S)
             try:
