@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from agents_runtime._platform.base import DurableObject
+from agents_runtime._platform.workflows import WorkflowEntrypoint
 from agents_runtime.errors import Evicted
 
 __all__ = ["DurableObject", "DurableObjectAbort", "WorkerEntrypoint", "WorkflowEntrypoint", "handler"]
@@ -21,14 +22,6 @@ class WorkerEntrypoint:
 
     A new instance is made for every event; keep nothing in it.
     """
-
-    def __init__(self, ctx: Any, env: Any) -> None:
-        self.ctx = ctx
-        self.env = env
-
-
-class WorkflowEntrypoint:
-    """What a workflow runs: subclass it and define `async def run(self, event, step)`."""
 
     def __init__(self, ctx: Any, env: Any) -> None:
         self.ctx = ctx
