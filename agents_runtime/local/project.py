@@ -7,7 +7,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from agents_runtime.local.assets import Assets
     from agents_runtime.local.host import Host
+    from agents_runtime.local.workflows.instance import Served
 
 Entrypoint = type | Callable[..., Any]
 """A `WorkerEntrypoint` class, or an `on_fetch` function."""
@@ -55,6 +56,7 @@ class Project:
 
     Attributes:
         classes: the Durable Object classes by the name their bindings use.
+        workflows: the workflows by the name of their binding.
         notes: `config.notes`, and what was noticed while loading.
     """
 
@@ -63,6 +65,7 @@ class Project:
     classes: Mapping[str, type]
     entrypoint: Entrypoint | None
     notes: tuple[str, ...]
+    workflows: Mapping[str, Served] = field(default_factory=dict["str", "Served"])
 
     def bind(self, host: Host) -> Assets | None:
         """Put the classes, variables and the entrypoint into `host`. Returns the files to serve beside it."""
@@ -70,6 +73,10 @@ class Project:
         for binding in self.config.bindings:
             cls = self.classes[binding.class_name]
             host.bind(cls, binding.name, key=keys[binding.class_name])
+        for name, served in self.workflows.items():
+            from agents_runtime.local.workflows.binding import bind_workflow
+
+            bind_workflow(host, served, name)
         for name, value in self.config.vars.items():
             host.env.define(name, value)
         assets = open_assets(self.config)
@@ -104,7 +111,8 @@ class ProjectLoader:
         module = self._import(config.main)
         classes = {binding.class_name: _find_class(config, module, binding.class_name) for binding in config.bindings}
         entrypoint = _find_entrypoint(config, module)
-        return Project(config, module, classes, entrypoint, config.notes + _unbound(config, module, classes))
+        notes = config.notes + _unbound(config, module, classes)
+        return Project(config, module, classes, entrypoint, notes, _workflows_of(config, module))
 
     def _import(self, main: Path) -> ModuleType:
         name = main.stem
@@ -214,6 +222,14 @@ def _find_class(config: Config, module: ModuleType, name: str) -> type:
             config.file, key, f'"{name}" in {main} is not an Agent or DurableObject class. Write: class {name}(Agent)'
         )
     return found
+
+
+def _workflows_of(config: Config, module: ModuleType) -> Mapping[str, Served]:
+    if not config.workflows:
+        return {}
+    from agents_runtime.local.workflows.loading import find_workflows
+
+    return find_workflows(config, module)
 
 
 def _find_entrypoint(config: Config, module: ModuleType) -> Entrypoint | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import TYPE_CHECKING
 
+from agents_runtime._platform.workflows import WorkflowEntrypoint
 from agents_runtime.errors import UsageError
 from agents_runtime.local.entropy import SeededEntropy
 from agents_runtime.local.host import CRASH_MESSAGE, Host
@@ -16,6 +17,7 @@ from agents_runtime.local.shim import install
 from agents_runtime.local.shim.runtime import current_environment
 from agents_runtime.local.store import MemoryStore
 from agents_runtime.local.values import JsException
+from agents_runtime.routing.urls import camel_case_to_kebab_case
 from agents_runtime.testing.errorlog import ErrorLog
 from agents_runtime.testing.faults import FaultPlan
 from agents_runtime.testing.outgoing import HttpServers
@@ -58,9 +60,19 @@ class Engine:
         self._setup.append(step)
 
     def bind(self, cls: type, binding: str | None) -> None:
-        """Bind a Durable Object class."""
+        """Bind a Durable Object class, or a workflow."""
+        if issubclass(cls, WorkflowEntrypoint):
+            self._bind_workflow(cls, binding or cls.__name__)
+            return
         self.set_up(lambda host: host.bind(cls, binding))
         self.classes[cls.__name__] = cls
+
+    def _bind_workflow(self, cls: type, binding: str) -> None:
+        from agents_runtime.local.workflows.binding import bind_workflow
+        from agents_runtime.local.workflows.instance import Served
+
+        served = Served(camel_case_to_kebab_case(cls.__name__), cls)
+        self.set_up(lambda host: bind_workflow(host, served, binding))
 
     def adopt(self, project: Project) -> None:
         """Bind what a project has."""
@@ -106,9 +118,8 @@ class Engine:
     async def stop(self, *, crash: bool) -> None:
         """Stop the host in good order, or as a dying process would."""
         if crash:
-            for cls in self.classes.values():
-                for object_id in self.host.ids(cls):
-                    self.host.crash(object_id)
+            for object_id in self.host.live_ids():
+                self.host.crash(object_id)
         await self.host.stop(0 if crash else STOP_GRACE_S)
 
     async def restart(self, *, crash: bool) -> None:

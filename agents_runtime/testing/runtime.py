@@ -73,7 +73,7 @@ class Runtime:
         return self._engine.faults
 
     def bind(self, cls: type, binding: str | None = None) -> None:
-        """Make a class reachable as `env.<binding>`, by default under its own name."""
+        """Make a class reachable as `env.<binding>`, by default under its own name: an agent, or a workflow."""
         self._engine.bind(cls, binding)
 
     def load(self, project: Path | str) -> None:
