@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from agents_runtime.connections.connection import Connection
     from agents_runtime.connections.handshake import ConnectionContext
     from agents_runtime.context import get_current_agent
+    from agents_runtime.email.agent_email import AgentEmail
+    from agents_runtime.email.headers import is_auto_reply_email
+    from agents_runtime.email.resolvers import (
+        EmailRoute,
+        create_address_based_email_resolver,
+        create_catch_all_email_resolver,
+        create_header_based_email_resolver,
+        create_secure_reply_email_resolver,
+    )
+    from agents_runtime.email.route import route_agent_email
+    from agents_runtime.email.signing import sign_agent_headers
     from agents_runtime.errors import (
         AgentError,
         NonRetryableError,
@@ -46,6 +57,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Agent": "agent",
+    "AgentEmail": "email.agent_email",
     "AgentError": "errors",
     "AgentHandle": "routing.handle",
     "AgentOptions": "_core.options",
@@ -54,6 +66,7 @@ _HOMES = {
     "ConnectionContext": "connections.handshake",
     "Cors": "routing.cors",
     "CurrentAgent": "_core.peer",
+    "EmailRoute": "email.resolvers",
     "Event": "_core.events",
     "NonRetryableError": "errors",
     "Observability": "_core.events",
@@ -70,14 +83,21 @@ _HOMES = {
     "call_callable": "rpc.decorate",
     "callable": "rpc.decorate",
     "camel_case_to_kebab_case": "routing.urls",
+    "create_address_based_email_resolver": "email.resolvers",
+    "create_catch_all_email_resolver": "email.resolvers",
+    "create_header_based_email_resolver": "email.resolvers",
+    "create_secure_reply_email_resolver": "email.resolvers",
     "get_agent_by_id": "routing.lookup",
     "get_agent_by_name": "routing.lookup",
     "get_callable_methods": "rpc.decorate",
     "get_current_agent": "context",
+    "is_auto_reply_email": "email.headers",
     "name_for": "routing.urls",
     "reject": "routing.hooks",
+    "route_agent_email": "email.route",
     "route_agent_request": "routing.route",
     "route_agent_requests": "routing.route",
+    "sign_agent_headers": "email.signing",
     "stream_response": "_platform.base",
     "subscribe": "_core.events",
     "task": "tasks.declare",
@@ -85,6 +105,7 @@ _HOMES = {
 
 __all__ = [
     "Agent",
+    "AgentEmail",
     "AgentError",
     "AgentHandle",
     "AgentOptions",
@@ -93,6 +114,7 @@ __all__ = [
     "ConnectionContext",
     "Cors",
     "CurrentAgent",
+    "EmailRoute",
     "Event",
     "NonRetryableError",
     "Observability",
@@ -110,14 +132,21 @@ __all__ = [
     "call_callable",
     "callable",
     "camel_case_to_kebab_case",
+    "create_address_based_email_resolver",
+    "create_catch_all_email_resolver",
+    "create_header_based_email_resolver",
+    "create_secure_reply_email_resolver",
     "get_agent_by_id",
     "get_agent_by_name",
     "get_callable_methods",
     "get_current_agent",
+    "is_auto_reply_email",
     "name_for",
     "reject",
+    "route_agent_email",
     "route_agent_request",
     "route_agent_requests",
+    "sign_agent_headers",
     "stream_response",
     "subscribe",
     "task",

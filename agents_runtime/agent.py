@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from agents_runtime._platform.ports import Row, SqlValue
     from agents_runtime.approvals.approvals import Approvals
     from agents_runtime.connections.connection import Connection
+    from agents_runtime.email.inbound import Inbox
+    from agents_runtime.email.outbound import Sender
     from agents_runtime.fibers.fibers import Fibers
     from agents_runtime.mcp.servers import McpServers
     from agents_runtime.queue.items import Queue
@@ -184,6 +186,18 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
 
         store, publish, wake = ApprovalStore(self._platform.sql), self._connections.publish, self._wakeups.refresh
         return Approvals(store, self._platform.clock, publish, wake, lambda: self._tasks.notify, self._emit)
+
+    @capability.lazy
+    def _inbox(self) -> Inbox:
+        from agents_runtime.email.inbound import Inbox
+
+        return Inbox(self._surroundings, self.on_email)
+
+    @capability.lazy
+    def _sender(self) -> Sender:
+        from agents_runtime.email.outbound import Sender
+
+        return Sender(self._surroundings, self._definition.kebab_name, self.name)
 
     @capability.lazy
     def _mcp_servers(self) -> McpServers:
@@ -453,6 +467,8 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
                 return plain(result)
             except NotJson:
                 return result  # bytes, for example: the platform carries more than JSON, and says so if it does not
+        if op == "email":
+            return await self._inbox.handle(given)
         if op == "state":
             await self._lifecycle.ensure_started()
             return self._state_store.json()

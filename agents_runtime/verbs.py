@@ -5,13 +5,14 @@ from __future__ import annotations
 from agents_runtime._core.verbs import CoreVerbs
 from agents_runtime.approvals.verbs import ApprovalVerbs
 from agents_runtime.connections.verbs import ConnectionVerbs
+from agents_runtime.email.verbs import EmailVerbs
 from agents_runtime.fibers.verbs import FiberVerbs
 from agents_runtime.queue.verbs import QueueVerbs
 from agents_runtime.scheduler.verbs import SchedulerVerbs
 from agents_runtime.tasks.verbs import TaskVerbs
 
 
-class Verbs(ConnectionVerbs, CoreVerbs, SchedulerVerbs, QueueVerbs, FiberVerbs, TaskVerbs, ApprovalVerbs):
+class Verbs(ConnectionVerbs, CoreVerbs, SchedulerVerbs, QueueVerbs, FiberVerbs, TaskVerbs, ApprovalVerbs, EmailVerbs):
     """Every verb of every capability."""
 
     __slots__ = ()

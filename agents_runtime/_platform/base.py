@@ -12,7 +12,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from agents_runtime._platform.ports import Clock, Entropy, Namespace, Platform
+    from agents_runtime._platform.ports import Clock, Entropy, Mail, Namespace, Platform
 
 if sys.platform == "emscripten":
     from workers import DurableObject as _SdkDurableObject
@@ -37,6 +37,12 @@ if sys.platform == "emscripten":
         standalone,
         timing_of,
     )
+
+    def mail_port() -> Mail:
+        """How mails are received and sent here."""
+        from agents_runtime._platform.workers.mail import WorkersMail
+
+        return WorkersMail()
 
     def _http() -> Any:
         return http
@@ -84,6 +90,12 @@ else:
         from agents_runtime.local.entropy import SystemEntropy
 
         return SystemClock(), SystemEntropy()
+
+    def mail_port() -> Mail:
+        """How mails are received and sent here."""
+        from agents_runtime.local.mail.port import LocalMail
+
+        return LocalMail()
 
     def header_of(request: Any, name: str) -> str | None:
         """One header of a request, by its lower-case name. Cheaper than building `request.headers`."""

@@ -10,7 +10,7 @@ Units: times are integer milliseconds since the epoch (`_ms`), durations are sec
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
 
 SqlValue = str | int | float | bytes | bool | None
 """What may be bound to a statement. A bool is stored as 0 or 1."""
@@ -200,6 +200,31 @@ class Fetch(Protocol):
         Raises:
             FetchFailed: the server cannot be reached, broke off, or did not answer in time.
         """
+        ...
+
+
+class Envelope(NamedTuple):
+    """What is known of a received mail without reading it."""
+
+    sender: str
+    recipient: str
+    headers: list[tuple[str, str]]
+    size_bytes: int
+
+
+class Mail(Protocol):
+    """E-mail, as a worker receives and sends it. `message` and `binding` are the platform's own objects."""
+
+    def read_envelope(self, message: Any) -> Envelope: ...
+    async def read(self, message: Any, limit_bytes: int) -> bytes:
+        """Read the whole mail. ValueError: it has more than `limit_bytes`."""
+        ...
+
+    def set_reject(self, message: Any, reason: str) -> None: ...
+    async def forward(self, message: Any, recipient: str, headers: Mapping[str, str]) -> None: ...
+    async def reply(self, message: Any, sender: str, recipient: str, raw: bytes) -> None: ...
+    async def send(self, binding: Any, fields: Mapping[str, Any]) -> Any:
+        """Send a mail made of the fields that the platform's `send` takes, and return what it says."""
         ...
 
 

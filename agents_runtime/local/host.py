@@ -22,6 +22,7 @@ from agents_runtime.local.environment import Env, ExecutionContext, host_wait_un
 from agents_runtime.local.fetching import fetch_over_network
 from agents_runtime.local.files import default_open_databases
 from agents_runtime.local.life import Life, current_life
+from agents_runtime.local.mail.room import MailRoom
 from agents_runtime.local.memory import give_back_memory
 from agents_runtime.local.namespaces import LocalId, LocalNamespace
 from agents_runtime.local.options import HostOptions
@@ -83,6 +84,7 @@ class Host:
         self.outgoing: Fetch = fetch_over_network
         self.fetcher: runtime.Fetcher | None = None
         self._entrypoint: Any = None
+        self.mail = MailRoom(self)
         self._classes: dict[str, type] = {}
         self._actors: dict[LocalId, Actor] = {}
         self._idle: OrderedDict[Life, int] = OrderedDict()
@@ -117,7 +119,7 @@ class Host:
 
     def set_entrypoint(self, entrypoint: Any) -> None:
         """The worker's `Default` class, or a function `(request, env, ctx)`; it answers `fetch`."""
-        self._entrypoint = entrypoint
+        self._entrypoint = self.mail.entrypoint = entrypoint
 
     def enter_worker(self) -> None:
         """Let `env` and `wait_until` of the `workers` module mean this host, in this context and its tasks."""

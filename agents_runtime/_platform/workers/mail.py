@@ -1,0 +1,41 @@
+"""E-mail on Workers: the message of the `email` handler, and the `send_email` binding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import js
+from pyodide.ffi import to_js
+from workers import import_from_javascript
+
+from agents_runtime._platform.ports import Envelope
+from agents_runtime._platform.workers.values import from_json_value, to_json_value
+
+
+class WorkersMail:
+    """The port's `Mail`."""
+
+    def read_envelope(self, message: Any) -> Envelope:
+        headers = [(str(name), str(value)) for name, value in message.headers]
+        return Envelope(str(js.Reflect.get(message, "from")), str(message.to), headers, int(message.rawSize))
+
+    async def read(self, message: Any, limit_bytes: int) -> bytes:
+        if int(message.rawSize) > limit_bytes:
+            raise ValueError(f"the mail has more than {limit_bytes} bytes")
+        buffer = await js.Response.new(message.raw).arrayBuffer()
+        return bytes(buffer.to_bytes())
+
+    def set_reject(self, message: Any, reason: str) -> None:
+        message.setReject(reason)
+
+    async def forward(self, message: Any, recipient: str, headers: Mapping[str, str]) -> None:
+        await message.forward(recipient, js.Headers.new(to_json_value(dict(headers))))
+
+    async def reply(self, message: Any, sender: str, recipient: str, raw: bytes) -> None:
+        stream = js.Response.new(to_js(raw)).body
+        made: Any = import_from_javascript("cloudflare:email").EmailMessage.new(sender, recipient, stream)
+        await message.reply(made)
+
+    async def send(self, binding: Any, fields: Mapping[str, Any]) -> Any:
+        return from_json_value(await binding.send(to_json_value(dict(fields))))
