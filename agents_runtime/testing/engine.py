@@ -118,8 +118,10 @@ class Engine:
     async def stop(self, *, crash: bool) -> None:
         """Stop the host in good order, or as a dying process would."""
         if crash:
-            for object_id in self.host.live_ids():
-                self.host.crash(object_id)
+            hidden = (cls for cls in (getattr(value, "instances", None) for value in vars(self.host.env).values()) if cls)
+            for cls in (*self.classes.values(), *hidden):
+                for object_id in self.host.ids(cls):
+                    self.host.crash(object_id)
         await self.host.stop(0 if crash else STOP_GRACE_S)
 
     async def restart(self, *, crash: bool) -> None:
