@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import TYPE_CHECKING
 
-from agents_runtime._platform.workflows import WorkflowEntrypoint
+from agents_runtime._platform.workflows import WorkflowEntrypoint, workflows_of
 from agents_runtime.errors import UsageError
 from agents_runtime.local.entropy import SeededEntropy
 from agents_runtime.local.host import CRASH_MESSAGE, Host
@@ -61,7 +61,7 @@ class Engine:
 
     def bind(self, cls: type, binding: str | None) -> None:
         """Bind a Durable Object class, or a workflow."""
-        if issubclass(cls, WorkflowEntrypoint):
+        if WorkflowEntrypoint in cls.__mro__:
             self._bind_workflow(cls, binding or cls.__name__)
             return
         self.set_up(lambda host: host.bind(cls, binding))
@@ -118,7 +118,7 @@ class Engine:
     async def stop(self, *, crash: bool) -> None:
         """Stop the host in good order, or as a dying process would."""
         if crash:
-            hidden = (cls for cls in (getattr(value, "instances", None) for value in vars(self.host.env).values()) if cls)
+            hidden = [workflow.instances for workflow in workflows_of(self.host.env).values()]
             for cls in (*self.classes.values(), *hidden):
                 for object_id in self.host.ids(cls):
                     self.host.crash(object_id)
