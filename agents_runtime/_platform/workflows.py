@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 if sys.platform == "emscripten":
     from workers import WorkflowEntrypoint as _SdkWorkflowEntrypoint
@@ -31,7 +31,7 @@ else:
 
     def workflows_of(env: Any) -> Mapping[str, Any]:
         """The workflow bindings of an environment, by binding name."""
-        values: dict[str, Any] = vars(env)
+        values = cast("Mapping[str, Any]", env if isinstance(env, Mapping) else vars(env))
         return {name: value for name, value in values.items() if getattr(value, "agents_is_workflow", False)}
 
 

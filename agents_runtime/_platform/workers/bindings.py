@@ -1,4 +1,4 @@
-"""Durable Object bindings of a Worker's environment."""
+"""Durable Object and workflow bindings of a Worker's environment."""
 
 from __future__ import annotations
 
@@ -13,9 +13,18 @@ def namespaces_of(env: Any) -> Mapping[str, Any]:
 
     The SDK's wrapper lists only what was touched, so the names come from the object behind it.
     """
+    return _bindings(env, "DurableObjectNamespace")
+
+
+def workflows_of(env: Any) -> Mapping[str, Any]:
+    """The workflow bindings, by name."""
+    return _bindings(env, "WorkflowImpl")
+
+
+def _bindings(env: Any, kind: str) -> Mapping[str, Any]:
     raw = getattr(env, "_env", env)
-    return {name: getattr(env, name) for name in js.Object.keys(raw) if _is_namespace(getattr(raw, name))}
+    return {name: getattr(env, name) for name in js.Object.keys(raw) if _kind_of(getattr(raw, name)) == kind}
 
 
-def _is_namespace(binding: Any) -> bool:
-    return getattr(getattr(binding, "constructor", None), "name", "") == "DurableObjectNamespace"
+def _kind_of(binding: Any) -> str:
+    return str(getattr(getattr(binding, "constructor", None), "name", ""))

@@ -65,6 +65,11 @@ class LocalWorkflow:
         self._namespace = namespace
         self.served = served
 
+    @property
+    def instances(self) -> type:
+        """The class of the hidden objects."""
+        return self._namespace.agents_class
+
     def instance(self, instance_id: str) -> LocalStub:
         """The hidden object of an instance."""
         return self._namespace.getByName(instance_id)
