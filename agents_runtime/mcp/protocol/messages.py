@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 
@@ -101,6 +101,16 @@ def is_id(value: object) -> TypeGuard[RequestId]:
     """Whether `value` may be the id of a request."""
     kind = type(value)
     return kind is str or kind is int
+
+
+def is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
+    """Whether `value` is a JSON object."""
+    return isinstance(value, Mapping)
+
+
+def is_list(value: object) -> TypeGuard[Sequence[object]]:
+    """Whether `value` is a list or tuple."""
+    return isinstance(value, list | tuple)
 
 
 def parse_message(data: object) -> Message:
