@@ -17,6 +17,7 @@ from typing import cast
 
 from agents_runtime.errors import ConfigError
 from agents_runtime.local.config_checks import Table, check_keys, closest
+from agents_runtime.local.config_mail import SendEmailBinding, read_send_email
 from agents_runtime.local.config_workflows import WorkflowBinding, read_workflows
 from agents_runtime.local.dotenv import read_dotenv
 from agents_runtime.local.jsonc import parse_jsonc
@@ -82,6 +83,7 @@ class Config:
     notes: tuple[str, ...]
     bundle_excludes: tuple[str, ...] = ("**/*.pyc",)
     workflows: tuple[WorkflowBinding, ...] = ()
+    send_email: tuple[SendEmailBinding, ...] = ()
 
     @property
     def root(self) -> Path:
@@ -100,7 +102,7 @@ def read_config(where: Path) -> Config:
     root = Table(file, "", _parse(file))
     check_keys(root, notes)
     bindings = _read_bindings(root)
-    workflows = read_workflows(root)
+    workflows, send_email = read_workflows(root), read_send_email(root)
     migrations = _read_migrations(root, notes)
     _check_migrated(file, bindings, migrations)
     variables, secret_names = _read_vars(root, notes)
@@ -113,7 +115,7 @@ def read_config(where: Path) -> Config:
     if main is None and (bindings or workflows):
         needs = "durable_objects.bindings" if bindings else "workflows"
         raise ConfigError(file, "main", f'missing, but {needs} needs it. Write main = "src/entry.py"')
-    _check_names(file, bindings, workflows, variables, assets)
+    _check_names(file, bindings, (*workflows, *send_email), variables, assets)
     flags = root.texts("compatibility_flags")
     if main is not None and "python_workers" not in flags:
         notes.append(
@@ -133,6 +135,7 @@ def read_config(where: Path) -> Config:
         notes=tuple(notes),
         bundle_excludes=_read_excludes(root),
         workflows=workflows,
+        send_email=send_email,
     )
 
 
@@ -349,16 +352,17 @@ def _read_assets(root: Table) -> AssetsConfig | None:
 def _check_names(
     file: Path,
     bindings: tuple[Binding, ...],
-    workflows: tuple[WorkflowBinding, ...],
+    others: tuple[WorkflowBinding | SendEmailBinding, ...],
     variables: Mapping[str, object],
     assets: AssetsConfig | None,
 ) -> None:
     taken = {binding.name: "durable_objects.bindings" for binding in bindings}
-    for workflow in workflows:
-        if workflow.name in taken:
-            problem = f'"{workflow.name}" is also a name in {taken[workflow.name]}. Rename one of them'
-            raise ConfigError(file, "workflows", problem)
-        taken[workflow.name] = "workflows"
+    for other in others:
+        key = "workflows" if isinstance(other, WorkflowBinding) else "send_email"
+        if other.name in taken:
+            problem = f'"{other.name}" is also a name in {taken[other.name]}. Rename one of them'
+            raise ConfigError(file, key, problem)
+        taken[other.name] = key
     if assets and assets.binding:
         if assets.binding in taken:
             raise ConfigError(

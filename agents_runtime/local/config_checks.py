@@ -12,7 +12,7 @@ from agents_runtime.errors import ConfigError
 READ_KEYS = frozenset(
     {
         "name", "main", "compatibility_date", "compatibility_flags", "durable_objects", "migrations", "vars", "assets",
-        "workflows",
+        "workflows", "send_email",
     }
 )  # fmt: skip
 DEPLOY_KEYS = frozenset(
@@ -31,7 +31,7 @@ MISSING_BINDINGS = frozenset(
     {
         "ai", "ai_search", "ai_search_namespaces", "analytics_engine_datasets", "browser", "containers", "d1_databases",
         "data_blobs", "dispatch_namespaces", "hello_world", "hyperdrive", "images", "kv_namespaces", "media",
-        "mtls_certificates", "pipelines", "queues", "r2_buckets", "ratelimits", "secrets_store_secrets", "send_email",
+        "mtls_certificates", "pipelines", "queues", "r2_buckets", "ratelimits", "secrets_store_secrets",
         "services", "text_blobs", "unsafe", "unsafe_hello_world", "vectorize", "version_metadata", "vpc_services",
         "wasm_modules", "worker_loaders",
     }

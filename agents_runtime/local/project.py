@@ -85,6 +85,7 @@ class Project:
         host.set_entrypoint(self.entrypoint)
         return assets
 
+        host.mail.set_up(self.config.send_email, getattr(self.module, "on_email", None))
 
 class ProjectLoader:
     """Loads the project of one folder, again and again."""

@@ -12,6 +12,7 @@ from agents_runtime.errors import UsageError
 from agents_runtime.local.entropy import SeededEntropy
 from agents_runtime.local.host import CRASH_MESSAGE, Host
 from agents_runtime.local.life import current_life
+from agents_runtime.local.mail.outbox import MemoryOutbox
 from agents_runtime.local.namespaces import LocalNamespace
 from agents_runtime.local.shim import install
 from agents_runtime.local.shim.runtime import current_environment
@@ -46,6 +47,7 @@ class Engine:
         self.classes: dict[str, type] = {}
         self._entropy = SeededEntropy(options.seed)
         self._memory = None if options.data else MemoryStore(self.faults)
+        self.outbox = MemoryOutbox()
         self._setup: list[Callable[[Host], object]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
@@ -154,6 +156,8 @@ class Engine:
             store=self._memory,
         )
         host.on_error = self._record
+        if self.options.data is None:
+            host.mail.outbox = self.outbox
         host.outgoing, host.fetcher = self.http.fetch, self.http.answer
         for name, value in variables.items():
             host.env.define(name, value)

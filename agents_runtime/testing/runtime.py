@@ -22,10 +22,12 @@ from agents_runtime.testing.reports import ObjectError, show_duration, show_time
 
 if TYPE_CHECKING:
     from agents_runtime.local.environment import Env
+    from agents_runtime.local.mail.outbox import SentMail
     from agents_runtime.local.shim.request import Request
     from agents_runtime.local.shim.response import FetchResponse
     from agents_runtime.testing.faults import FaultPlan, FaultPoint
     from agents_runtime.testing.introspection import Introspection
+    from agents_runtime.testing.mail import Delivery
     from agents_runtime.testing.outgoing import HttpHandler
     from agents_runtime.testing.sweep import SweepReport
 
@@ -50,7 +52,7 @@ class Runtime:
         self.options = options or RuntimeOptions()
         self.expects_errors = False
         self._engine = Engine(self.options)
-        self._clients = 0
+        self._clients = self._mails = 0
         self._siblings = 0
         self._clock = self._engine.clock
         self._time = TimeMachine(self._clock, self.settle, self._armed)
@@ -148,6 +150,54 @@ class Runtime:
             request = upgrade_request(path, client_id=client_id, query=query, headers=headers)
             label, response = repr(handle.object_id), await handle.fetch(request)
         return TestClient(await accepted_end(response, label), label=label, world=self)
+
+    async def email(
+        self,
+        to: str | ObjectHandle[Any],
+        *,
+        from_: str = "ada@example.com",
+        subject: str = "",
+        text: str = "",
+        html: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        raw: str | bytes | None = None,
+    ) -> Delivery:
+        """Deliver a mail: to an address, through the worker's `email` handler, or straight to an agent's handle.
+
+        Args:
+            raw: the whole mail, instead of the parts that make one.
+
+        Returns:
+            When the mail is acknowledged: what was answered and passed on, and whether it was refused.
+
+        Raises:
+            UsageError: the worker has no `email` handler.
+            Exception: what the handler raised; a mail server would try again.
+        """
+        from agents_runtime.testing.mail import AGENT_ADDRESS, deliver, made
+
+        __tracebackhide__ = True
+        host = await self._engine.started()
+        self._mails += 1
+        address = to if isinstance(to, str) else AGENT_ADDRESS
+        if raw is None:
+            raw = made(from_, address, subject, text, html, headers or {}, self._mails)
+        content = raw.encode() if isinstance(raw, str) else raw
+        if isinstance(to, str):
+            return await deliver(host, to, from_, content)
+        binding, _ = self._engine.namespace_of(self._engine.classes[to.object_id.class_name])
+        return await deliver(host, (binding, to.name or ""), from_, content)
+
+    @property
+    def outbox(self) -> list[SentMail]:
+        """Every mail that was sent, answered or passed on so far, oldest first; a restart keeps them."""
+        return self._engine.host.mail.outbox.all()
+
+    def bind_email(self, name: str = "EMAIL") -> None:
+        """Define a `send_email` binding in the environment, as the wrangler file would."""
+        from agents_runtime.local.config_mail import SendEmailBinding
+
+        self._engine.set_up(lambda host: host.mail.bind(SendEmailBinding(name)))
 
     @overload
     async def run_in_agent(self, handle: ObjectHandle[O], work: Callable[[O], Coroutine[Any, Any, T]]) -> T: ...

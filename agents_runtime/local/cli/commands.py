@@ -142,6 +142,35 @@ def deploy(dry_run: bool, config: Path, allow: tuple[str, ...], wrangler: tuple[
     raise SystemExit(code)
 
 
+@cli.command()
+@click.argument("mail_id", required=False)
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the agents' data.  [default: .agents in the project]",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="Project file, or its folder.  [default: this folder]",
+)
+@click.option("--clear", is_flag=True, help="Delete every mail that does not wait to be sent on.")
+def outbox(mail_id: str | None, data: Path | None, config: Path, clear: bool) -> None:
+    """List the mails that the project of this folder sent, or print the one with MAIL_ID."""
+    from agents_runtime.local.cli.outbox import clear_outbox, list_outbox, show_mail
+
+    try:
+        if clear:
+            clear_outbox(data, config)
+        elif mail_id is None:
+            list_outbox(data, config)
+        else:
+            show_mail(data, config, mail_id)
+    except AgentError as exc:
+        raise click.ClickException(str(exc)) from exc
+
+
 def _serve(**options: Any) -> None:
     from agents_runtime.local.cli.serving import ServeOptions, run
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agents_runtime.email.addresses import bare_address
@@ -13,23 +12,14 @@ from agents_runtime.local.mail.message import EmailMessage, as_mapping
 from agents_runtime.local.values import JsException
 
 if TYPE_CHECKING:
+    from agents_runtime.local.config_mail import SendEmailBinding
     from agents_runtime.local.mail.room import MailRoom
-
-
-@dataclass(frozen=True, slots=True)
-class SendEmailConfig:
-    """One entry of `send_email` in the wrangler file. None: no restriction."""
-
-    name: str
-    destination: str | None = None
-    destinations: tuple[str, ...] | None = None
-    senders: tuple[str, ...] | None = None
 
 
 class SendEmail:
     """What `env.NAME` is for a `send_email` binding."""
 
-    def __init__(self, room: MailRoom, config: SendEmailConfig) -> None:
+    def __init__(self, room: MailRoom, config: SendEmailBinding) -> None:
         self._room = room
         self._config = config
 

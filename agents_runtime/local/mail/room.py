@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 from agents_runtime.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agents_runtime.local.config_mail import SendEmailBinding
     from agents_runtime.local.host import Host
     from agents_runtime.local.mail.message import ForwardableEmailMessage
     from agents_runtime.local.mail.outbox import Kind, Outbox, SentMail
@@ -50,6 +53,18 @@ class MailRoom:
     @outbox.setter
     def outbox(self, outbox: Outbox) -> None:
         self._outbox = outbox
+
+    def set_up(self, bindings: Iterable[SendEmailBinding], handler: Any = None) -> None:
+        """Define the bindings in the environment, and the function that takes mails, if the main module has one."""
+        self.handler = handler if callable(handler) else None
+        for binding in bindings:
+            self.bind(binding)
+
+    def bind(self, binding: SendEmailBinding) -> None:
+        """Define a binding in the environment."""
+        from agents_runtime.local.mail.binding import SendEmail
+
+        self.host.env.define(binding.name, SendEmail(self, binding))
 
     @property
     def takes_mail(self) -> bool:

@@ -48,7 +48,7 @@ class ProjectSite:
             if self._assets is not None or RESERVED in request.url:
                 path = _path_of(request.url)
                 if path.startswith(RESERVED):
-                    return _text(404, "Not Found\n")
+                    return await self._internal(request, path) or _text(404, "Not Found\n")
                 found = await self._from_files(request, path)
                 if found is not None:
                     return found
@@ -64,6 +64,11 @@ class ProjectSite:
             self._active -= 1
             if not self._active:
                 self._idle.set()
+
+    async def _internal(self, request: Request, path: str) -> Response | None:
+        from agents_runtime.local.mail.endpoint import answer_mail
+
+        return await answer_mail(self._host.mail, request, path, is_dev=self._is_dev)
 
     async def _from_files(self, request: Request, path: str) -> Response | None:
         """What needs no worker, or None."""

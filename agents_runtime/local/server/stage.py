@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from agents_runtime.errors import AgentError, ConfigError
 from agents_runtime.local.host import Host
+from agents_runtime.local.mail.smtp import VARIABLE, SmtpRelay, SmtpServer
 from agents_runtime.local.server.site import BrokenSite, ProjectSite
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class Stage:
         self._app = app
         self._options = options
         self._is_dev = is_dev
+        self._relay_to = SmtpServer.of(url) if (url := os.environ.get(VARIABLE)) else None
+        self._relay: SmtpRelay | None = None
         self._host: Host | None = None
         self._site: ProjectSite | None = None
         self.project: Project | None = None
@@ -59,9 +63,17 @@ class Stage:
         self._app.serve(None)
         await self.stop(RELOAD_GRACE_S)
         await host.start()
+        self._start_relay(host)
         self._host, self.project = host, project
         self._site = ProjectSite(project, host, assets, is_dev=self._is_dev)
         self._app.serve(self._site)
+
+    def _start_relay(self, host: Host) -> None:
+        """Send on by SMTP what waits in the outbox, if a mail server is named."""
+        if self._relay_to is not None:
+            host.mail.relays = True
+            self._relay = SmtpRelay(self._relay_to, host.mail.outbox)
+            self._relay.start()
 
     async def restart(self) -> float | None:
         """Take in what changed. Returns the seconds it took, or None when the project cannot run: that is served."""
@@ -89,3 +101,6 @@ class Stage:
             await site.finish(grace_s)
         if host is not None:
             await host.stop(grace_s)
+        relay, self._relay = self._relay, None
+        if relay is not None:
+            await relay.stop()
