@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.figures import MEASUREMENTS, Bench, Figure
+from bench.figure import Bench, Figure
+from bench.figures import MEASUREMENTS
 from bench.load import LoadClient, LoadError
 from bench.sides import JavaScript, Python
 
@@ -42,6 +43,7 @@ def main() -> int:
         client=LoadClient(lab / "agentload"),
         rounds=1 if options.quick else options.rounds,
         quick=options.quick,
+        lab=lab,
     )
     figures: list[Figure] = []
     for name in options.measurements or MEASUREMENTS:
@@ -52,7 +54,7 @@ def main() -> int:
             figures.append(Figure(f"{name}: not measured", "", None, None, at_least=1, note=str(error)))
             print(f"{name}: {error}", file=sys.stderr)
         print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
-    print("\n".join(_table(figures)))
+    print("\n".join(_tables(figures)))
     if options.out:
         Path(options.out).write_text("\n".join(_page(figures, options)) + "\n")
         print(f"written to {options.out}", file=sys.stderr)
@@ -77,14 +79,25 @@ def _number(value: float | None) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.3g}"
 
 
-def _table(figures: Iterable[Figure]) -> list[str]:
+def _tables(figures: list[Figure]) -> list[str]:
+    beside_js = [figure for figure in figures if not figure.peer]
+    beside_peers = [figure for figure in figures if figure.peer]
+    lines = _table("JS SDK on workerd", beside_js)
+    if beside_peers:
+        lines += ["", "Beside Python peers:", "", *_table("the peer", beside_peers)]
+    return lines
+
+
+def _table(theirs: str, figures: Iterable[Figure]) -> list[str]:
     lines = [
-        "| measurement | unit | JS SDK on workerd | agents_runtime | ratio | target | |",
+        f"| measurement | unit | {theirs} | agents_runtime | ratio | target | |",
         "|---|---|---:|---:|---:|---:|---|",
     ]
     for figure in figures:
+        what = f"{figure.what}, beside {figure.peer}" if figure.peer else figure.what
+        other = "–" if figure.is_alone else _number(figure.theirs)
         ratio = f"{figure.ratio:.2f}x" if figure.ratio is not None else "–"
-        cells = [figure.what, figure.unit, _number(figure.js), _number(figure.python), ratio, figure.target]
+        cells = [what, figure.unit, other, _number(figure.python), ratio, figure.target]
         lines.append(f"| {' | '.join(cells)} | {'met' if figure.is_met else '**missed**'} |")
     return lines
 
@@ -104,7 +117,7 @@ def _page(figures: list[Figure], options: argparse.Namespace) -> list[str]:
         f"{met} of {len(figures)} targets met. Made by `{command}` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, "
         f"{bench_rounds(options)}, load average {os.getloadavg()[0]:.1f} at the end.",
         "",
-        *_table(figures),
+        *_tables(figures),
         "",
         "## How to read it",
         "",

@@ -8,73 +8,18 @@ import signal
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from bench import jobs
-from bench.load import LoadClient, LoadError, Runs
+from bench.figure import Bench, Figure
+from bench.job_figures import AGENT, fibers, queue, schedules
+from bench.load import LoadError, Runs
+from bench.peer_figures import peers, steps
 from bench.process import NOFILE, Server
 from bench.sides import Side
 
-AGENT = "/agents/counter"
 IDLE_S = 10  # both sides drop an agent after so long without an event
 ECHO = {"m": "echo", "a": '["x"]'}
 INCREMENT = {"m": "increment", "a": "[]"}
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One row: the same quantity on both sides, and the ratio that is wanted."""
-
-    what: str
-    unit: str
-    js: float | None
-    python: float | None
-    at_least: float | None = None
-    at_most: float | None = None
-    note: str = ""
-
-    @property
-    def ratio(self) -> float | None:
-        """Ours to theirs."""
-        return self.python / self.js if self.js and self.python is not None else None
-
-    @property
-    def target(self) -> str:
-        """The wanted ratio, for people."""
-        if self.at_least is not None:
-            return f"≥ {self.at_least:g}x"
-        return f"≤ {self.at_most:g}x" if self.at_most is not None else "works"
-
-    @property
-    def is_met(self) -> bool:
-        """Whether the ratio is as wanted; without one, whether ours works at all."""
-        if self.at_least is None and self.at_most is None:
-            return self.python is not None
-        if self.ratio is None:
-            return False
-        return self.ratio >= self.at_least if self.at_least is not None else self.ratio <= (self.at_most or 0)
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Everything a measurement needs."""
-
-    sides: list[Side]
-    client: LoadClient
-    rounds: int
-    quick: bool
-
-    def size(self, n: int) -> int:
-        """The number of operations of a load; a tenth when only trying things out."""
-        return max(n // 10, 50) if self.quick else n
-
-    @contextmanager
-    def servers(self, *, live: bool = False) -> Iterator[dict[str, Server]]:
-        """Both sides, running side by side on empty stores."""
-        with ExitStack() as stack:
-            yield {side.name: stack.enter_context(side.running(live=live)) for side in self.sides}
 
 
 def _throughput(what: str, at_least: float, runs: dict[str, Runs]) -> Figure:
@@ -255,69 +200,6 @@ def syncs(bench: Bench) -> list[Figure]:
     ]
 
 
-def schedules(bench: Bench) -> list[Figure]:
-    """Schedules created one by one, and a thousand that are due at once."""
-    n = bench.size(10_000)
-    runs: dict[str, list[jobs.Created]] = {side.name: [] for side in bench.sides}
-    small: dict[str, list[jobs.Created]] = {side.name: [] for side in bench.sides}
-    fired: dict[str, list[jobs.Fired]] = {side.name: [] for side in bench.sides}
-    with bench.servers() as servers:
-        for number in range(min(bench.rounds, 3)):
-            for name, server in servers.items():
-                small[name].append(jobs.create(server, f"{AGENT}/s{number}", n // 10))
-                runs[name].append(jobs.create(server, f"{AGENT}/l{number}", n))
-                fired[name].append(jobs.fire(server, f"{AGENT}/f{number}", bench.size(1_000)))
-
-    def growth_of(name: str) -> float:
-        return statistics.median(run.wall_us for run in runs[name]) / statistics.median(
-            run.wall_us for run in small[name]
-        )
-
-    def fired_per_s(name: str) -> float | None:
-        return statistics.median(run.per_s for run in fired[name]) if name in fired else None
-
-    growth = " / ".join(f"{name} {growth_of(name):.2f}x" for name in runs)
-    waits = " / ".join(f"{name} {max(run.longest_wait_ms for run in found):.1f}" for name, found in fired.items())
-    return [
-        Figure(
-            f"schedule(): create {n:,}, one by one in one call",
-            "per CPU-s",
-            _per_cpu_s(runs, "js"),
-            _per_cpu_s(runs, "python"),
-            at_least=30,
-            note=f"cost of a row at {n:,} rows to that at {n // 10:,}: {growth} (wanted: at most 1.2x)",
-        ),
-        Figure(
-            "Schedules due at one moment: fire 1,000",
-            "per wall second",
-            fired_per_s("js"),
-            fired_per_s("python"),
-            at_least=1,
-            note=f"longest answer to another request meanwhile, ms: {waits}",
-        ),
-    ]
-
-
-def queue(bench: Bench) -> list[Figure]:
-    """Queue items, enqueued in one call and processed."""
-    n = bench.size(10_000)
-    found: dict[str, list[jobs.Created]] = {side.name: [] for side in bench.sides}
-    with bench.servers() as servers:
-        for number in range(min(bench.rounds, 3)):
-            for name, server in servers.items():
-                found[name].append(jobs.process(server, f"{AGENT}/q{number}", n))
-    wall = " / ".join(
-        f"{name} {1e6 / statistics.median(run.wall_us for run in runs):,.0f}" for name, runs in found.items()
-    )
-    what = f"queue(): {n:,}, enqueue and process"
-    js, python = _per_cpu_s(found, "js"), _per_cpu_s(found, "python")
-    return [Figure(what, "per CPU-s", js, python, at_least=15, note=f"per wall second: {wall}")]
-
-
-def _per_cpu_s(found: dict[str, list[jobs.Created]], name: str) -> float | None:
-    return 1e6 / statistics.median(run.cpu_us for run in found[name]) if name in found else None
-
-
 MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "http": http,
     "rpc": rpc,
@@ -328,6 +210,9 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "startup": startup,
     "schedules": schedules,
     "queue": queue,
+    "fibers": fibers,
+    "steps": steps,
+    "peers": peers,
     "ten-thousand": ten_thousand,
     "syncs": syncs,
 }

@@ -39,7 +39,11 @@ class Side(ABC):
     @contextmanager
     def running(self, *, live: bool = False) -> Iterator[Server]:
         """A started server whose first agent has answered."""
-        server = self.launch(live=live)
+        with self._answering(self.launch(live=live)) as server:
+            yield server
+
+    @contextmanager
+    def _answering(self, server: Server) -> Iterator[Server]:
         try:
             server.wait_until_open()
             server.get("/agents/counter/first")
@@ -77,12 +81,19 @@ class Python(Side):
 
     name = "python"
 
+    @contextmanager
+    def running_unsynced(self) -> Iterator[Server]:
+        """The same, with commits that survive the death of the process only."""
+        with self._answering(self._launch("python-unsynced", "--durability", "process")) as server:
+            yield server
+
     def launch(self, *, live: bool = False) -> Server:
         """Start the local host; `live` keeps idle agents for an hour."""
+        return self._launch("python-data", *(("--idle-timeout", "3600") if live else ()))
+
+    def _launch(self, folder: str, *options: str) -> Server:
         port = free_port()
-        data = self._empty("python-data")
+        data = self._empty(folder)
         program = Path(sys.executable).parent / "agents-runtime"
         command = [str(program), "serve", "--port", str(port), "--data", str(data), "--no-access-log"]
-        if live:
-            command += ["--idle-timeout", "3600"]
-        return Server(command, port, HERE / "worker", self.log)
+        return Server([*command, *options], port, HERE / "worker", self.log)

@@ -4,8 +4,9 @@
 //   GET /agents/counter/NAME?op=seen    how many requests this life of the object has answered
 //   GET /agents/counter/NAME?op=schedule&n=N&at=S   N schedules, one by one, for a moment (seconds), or for in an hour
 //   GET /agents/counter/NAME?op=queue&n=N           N queue items, one by one
+//   GET /agents/counter/NAME?op=fiber&n=N&stashes=S   N fibers, one after the other, of S stashes each
 //   GET /agents/counter/NAME?op=hits    how many of them this life of the object has run
-// and the callables echo and increment over a WebSocket.
+// and the callables echo, increment and ran over a WebSocket.
 import { Agent, callable, routeAgentRequest } from "agents";
 
 export class Counter extends Agent {
@@ -22,8 +23,21 @@ export class Counter extends Agent {
     return value;
   }
 
+  ran() {
+    return this.hits;
+  }
+
   hit() {
     this.hits++;
+  }
+
+  async fill(n, stashes) {
+    for (let number = 0; number < n; number++) {
+      await this.runFiber("bench", async (fiber) => {
+        for (let step = 0; step < stashes; step++) fiber.stash({ step });
+      });
+    }
+    return Response.json({ filled: n });
   }
 
   async plan(op, n, at) {
@@ -39,6 +53,7 @@ export class Counter extends Agent {
     const query = new URL(request.url).searchParams;
     const op = query.get("op");
     if (op === "schedule" || op === "queue") return this.plan(op, Number(query.get("n")), Number(query.get("at")));
+    if (op === "fiber") return this.fill(Number(query.get("n")), Number(query.get("stashes")));
     if (op === "hits") return Response.json({ hits: this.hits });
     if (op === "inc") return Response.json({ count: this.increment() });
     if (op === "seen") return Response.json({ seen: this.seen });
@@ -47,7 +62,7 @@ export class Counter extends Agent {
 }
 
 // Without a build step for decorators: what `@callable()` before a method does.
-for (const name of ["increment", "echo"]) callable()(Counter.prototype[name], { kind: "method", name });
+for (const name of ["increment", "echo", "ran"]) callable()(Counter.prototype[name], { kind: "method", name });
 
 export default {
   async fetch(request, env) {

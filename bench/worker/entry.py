@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
-from agents_runtime import Agent, callable, route_agent_request
+from agents_runtime import Agent, callable, route_agent_request, task
 from workers import Request, Response, WorkerEntrypoint
 
 
@@ -23,8 +23,33 @@ class Counter(Agent):
     def echo(self, value):
         return value
 
+    @callable
+    def ran(self):
+        return self.hits
+
     def hit(self, payload, item):
         self.hits += 1
+
+    async def fill(self, n, stashes):
+        """Run fibers one after the other, each of which stashes how far it is."""
+
+        async def work(fiber):
+            for step in range(stashes):
+                fiber.stash({"step": step})
+
+        for _ in range(n):
+            await self.run_fiber("bench", work)
+        return Response.from_json({"filled": n})
+
+    @task
+    async def walk(self, step, n):
+        done = 0
+        for number in range(n):
+            done += await step.do(f"step {number}", self.act, number)
+        return done
+
+    def act(self, number):
+        return 1
 
     async def plan(self, op, n, at):
         """Create schedules, one by one, for a moment or for in an hour; or queue items."""
@@ -42,6 +67,10 @@ class Counter(Agent):
         op = query.get("op")
         if op in (["schedule"], ["queue"]):
             return await self.plan(op[0], int(query["n"][0]), int(query.get("at", ["0"])[0]))
+        if op == ["fiber"]:
+            return await self.fill(int(query["n"][0]), int(query["stashes"][0]))
+        if op == ["walk"]:
+            return Response.from_json({"done": await (await self.tasks.run("walk", int(query["n"][0])))})
         if op == ["hits"]:
             return Response.from_json({"hits": self.hits})
         if op == ["inc"]:
