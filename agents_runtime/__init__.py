@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         SqlError,
         UsageError,
     )
+    from agents_runtime.mcp.oauth.options import McpOAuthClient
     from agents_runtime.routing.cors import Cors
     from agents_runtime.routing.handle import AgentHandle
     from agents_runtime.routing.hooks import reject
@@ -68,6 +69,7 @@ _HOMES = {
     "CurrentAgent": "_core.peer",
     "EmailRoute": "email.resolvers",
     "Event": "_core.events",
+    "McpOAuthClient": "mcp.oauth.options",
     "NonRetryableError": "errors",
     "Observability": "_core.events",
     "PeerError": "errors",
@@ -116,6 +118,7 @@ __all__ = [
     "CurrentAgent",
     "EmailRoute",
     "Event",
+    "McpOAuthClient",
     "NonRetryableError",
     "Observability",
     "PeerError",
