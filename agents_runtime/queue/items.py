@@ -11,9 +11,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from agents_runtime._core.capability import Capability
-from agents_runtime._core.ids import nanoid
+from agents_runtime._core.ids import OrderedIds
 from agents_runtime._core.jobs.attempts import Attempts
-from agents_runtime._core.jobs.board import JOB_ID_SIZE
 from agents_runtime._core.jobs.port import QUEUE
 from agents_runtime._core.jobs.table import has_table
 from agents_runtime._core.jsonx import Json, dumps, size_bytes
@@ -52,6 +51,7 @@ class Queue(Capability):
         self._attempts = Attempts.of(around, "queue")
         self._platform = around.platform
         self._options = options
+        self._ids = OrderedIds(around.platform.entropy.random_bytes)
         self._store = QueueStore(around.platform.sql)
         self._last_ms = 0
         self._pending: int | None = None
@@ -126,7 +126,7 @@ class Queue(Capability):
     def add_to_pull(self, payload: object, *, item_id: str | None = None) -> str:
         """Queue an item that waits to be pulled; returns its id."""
         if item_id is None:
-            item_id = nanoid(self._platform.entropy.random_bytes, JOB_ID_SIZE)
+            item_id = self._ids.make(self._platform.clock.now_ms())
         elif not item_id.strip() or self._jobs.get(QUEUE, item_id) is not None:
             raise UsageError(f"the id {item_id!r} is blank, or belongs to an item with a method: choose another")
         if self._pending is None:

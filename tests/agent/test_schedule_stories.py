@@ -186,7 +186,7 @@ async def test_the_schedule_says_what_it_is(runtime, diary):
         "remind",
     )
     assert delayed.payload == {"a": [1, 2]}
-    assert len(delayed.id) == 9
+    assert len(delayed.id) == 16
     assert delayed["delayInSeconds"] == 60
     assert delayed == await runtime.run_in_agent(diary, lambda agent: agent.get_schedule_by_id(delayed.id))
     row = await runtime.run_in_agent(diary, lambda agent: agent.sql("SELECT * FROM cf_agents_jobs")[0])

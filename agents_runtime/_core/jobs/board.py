@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from agents_runtime._core.capability import Capability
-from agents_runtime._core.ids import nanoid
+from agents_runtime._core.ids import OrderedIds
 from agents_runtime._core.jobs.breaker import MAX_STRIKES, Breaker
 from agents_runtime._core.jobs.driver import Driver, backoff_ms
 from agents_runtime._core.jobs.port import Hung, Job, Run
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from agents_runtime._core.retry import RetryPolicy
     from agents_runtime._platform.ports import Platform
 
-JOB_ID_SIZE = 9
 LATEST_MS = 8_640_000_000_000_000
 """The last moment that JavaScript has a date for."""
 
@@ -44,7 +43,7 @@ class JobBoard(Capability):
     ) -> None:
         self._platform = platform
         self._clock = platform.clock
-        self._entropy = platform.entropy
+        self._ids = OrderedIds(platform.entropy.random_bytes)
         self._wake = wake
         self._table = JobTable(platform.sql)
         self._registry = Registry()
@@ -93,7 +92,7 @@ class JobBoard(Capability):
             payload_text = dumps(payload, "payload")
         replaces = False
         if job_id is None:
-            job_id = nanoid(self._entropy.random_bytes, JOB_ID_SIZE)
+            job_id = self._ids.make(self._clock.now_ms())
         else:
             replaces = self._is_own(capability, job_id)
         created_s = self._clock.now_ms() // 1000
