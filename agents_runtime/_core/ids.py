@@ -1,4 +1,4 @@
-"""Ids in the shapes the JavaScript SDK uses."""
+"""Ids: random ones in the shapes the JavaScript SDK uses, and such that sort by time."""
 
 from __future__ import annotations
 
