@@ -199,11 +199,17 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
 
         return Sender(self._surroundings, self._definition.kebab_name, self.name)
 
-    @capability.lazy
+    @capability.stored("cf_agents_mcp_servers")
     def _mcp_servers(self) -> McpServers:
         from agents_runtime.mcp.servers import McpServers
 
-        return McpServers()
+        return McpServers(
+            lambda: self._surroundings,
+            self._connections.publish,
+            lambda: (type(self).__name__, self.name),
+            self.create_mcp_oauth_provider,
+            hides_name=not self._definition.options.send_identity_on_connect,
+        )
 
     @cached_property
     def _surroundings(self) -> Surroundings:

@@ -7,12 +7,15 @@ from agents_runtime.approvals.verbs import ApprovalVerbs
 from agents_runtime.connections.verbs import ConnectionVerbs
 from agents_runtime.email.verbs import EmailVerbs
 from agents_runtime.fibers.verbs import FiberVerbs
+from agents_runtime.mcp.verbs import McpVerbs
 from agents_runtime.queue.verbs import QueueVerbs
 from agents_runtime.scheduler.verbs import SchedulerVerbs
 from agents_runtime.tasks.verbs import TaskVerbs
 
 
-class Verbs(ConnectionVerbs, CoreVerbs, SchedulerVerbs, QueueVerbs, FiberVerbs, TaskVerbs, ApprovalVerbs, EmailVerbs):
+class Verbs(
+    ConnectionVerbs, CoreVerbs, SchedulerVerbs, QueueVerbs, FiberVerbs, TaskVerbs, ApprovalVerbs, EmailVerbs, McpVerbs
+):
     """Every verb of every capability."""
 
     __slots__ = ()

@@ -6,9 +6,9 @@ httpx is imported with the first request.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import aclosing, contextmanager
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from agents_runtime.errors import FetchFailed
 
@@ -60,19 +60,20 @@ class NetworkAnswer:
     async def read(self, limit: int) -> bytes:
         found = bytearray()
         with _as_fetch_failed(self._url):
-            async with asyncio.timeout(self._timeout_s):
-                async for chunk in self.chunks():
+            async with asyncio.timeout(self._timeout_s), aclosing(self.chunks()) as chunks:
+                async for chunk in chunks:
                     found += chunk
                     if len(found) > limit:
                         await self.close()
                         too_large(self._url, limit)
         return bytes(found)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes]:
         try:
             with _as_fetch_failed(self._url):
-                async for chunk in self._answer.aiter_raw():
-                    yield chunk
+                async with aclosing(cast("AsyncGenerator[bytes]", self._answer.aiter_raw())) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
         finally:
             await self.close()
 

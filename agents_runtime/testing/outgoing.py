@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from contextvars import Context
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -110,8 +111,8 @@ class HandlerAnswer:
         """Read the whole body."""
         found = bytearray()
         try:
-            async with asyncio.timeout(self._timeout_s):
-                async for chunk in self.chunks():
+            async with asyncio.timeout(self._timeout_s), aclosing(self.chunks()) as chunks:
+                async for chunk in chunks:
                     found += chunk
                     if len(found) > limit:
                         too_large(self._url, limit)
@@ -121,7 +122,7 @@ class HandlerAnswer:
             await self.close()
         return bytes(found)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes]:
         """Iterate over the body as the handler produces it."""
         body = self._body
         try:

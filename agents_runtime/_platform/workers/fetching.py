@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any, Self
 
 import js
@@ -73,14 +74,14 @@ class WorkersAnswer:
     async def read(self, limit: int) -> bytes:
         found = bytearray()
         with self._deadline:
-            async for chunk in self.chunks():
-                found += chunk
-                if len(found) > limit:
-                    await self.close()
-                    raise FetchFailed(self._url, f"the answer has more than {limit:,} bytes")
+            async with aclosing(self.chunks()) as chunks:
+                async for chunk in chunks:
+                    found += chunk
+                    if len(found) > limit:
+                        raise FetchFailed(self._url, f"the answer has more than {limit:,} bytes")
         return bytes(found)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes]:
         try:
             while self._reader is not None:
                 part = await self._reader.read()

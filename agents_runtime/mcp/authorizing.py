@@ -1,0 +1,209 @@
+"""Authorization at the MCP servers of one agent: each server's own, and the address where people come back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from agents_runtime._platform.base import make_response
+from agents_runtime.context import CURRENT
+from agents_runtime.errors import NotNamed, UsageError
+from agents_runtime.mcp.client.errors import error_text
+from agents_runtime.mcp.client.urls import check_server_url
+from agents_runtime.mcp.oauth.authorization import Authorization
+from agents_runtime.mcp.oauth.callback import is_callback_to, read_callback
+from agents_runtime.mcp.oauth.ground import Ground
+from agents_runtime.mcp.oauth.outcomes import Authorized, CallbackOutcome, Failed
+from agents_runtime.routing.urls import build_agent_path, parse_agent_path
+
+if TYPE_CHECKING:
+    from agents_runtime._platform.ports import Platform
+    from agents_runtime.mcp.client.adding import Wanted
+    from agents_runtime.mcp.client.connection import ServerConnection
+    from agents_runtime.mcp.oauth.options import McpOAuthClient
+
+logger = logging.getLogger("agents_runtime")
+
+_WEB = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+
+
+class Authorizing:
+    """The authorizations of one agent.
+
+    Args:
+        options_for: the agent's `create_mcp_oauth_provider`.
+        agent: the agent's class and name.
+        hides_name: whether clients must not learn the name, so that it may not stand in an address.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        options_for: Callable[[str], McpOAuthClient],
+        agent: Callable[[], tuple[str, str]],
+        *,
+        hides_name: bool,
+    ) -> None:
+        self._platform = platform
+        self._options_for = options_for
+        self._agent = agent
+        self._hides_name = hides_name
+        self._made: dict[str, Authorization] = {}
+        self.success_redirect: str | None = None
+        self.error_redirect: str | None = None
+
+    def at(self, connection: ServerConnection) -> Authorization:
+        """The authorization at a server."""
+        server_id = connection.row.id
+        made = self._made.get(server_id)
+        if made is None:
+            made = self._made[server_id] = self._make(connection)
+        return made
+
+    def _make(self, connection: ServerConnection) -> Authorization:
+        row, platform = connection.row, self._platform
+        options = self._options_for(row.callback_url)
+        if row.transport.get("skipIssuerMetadataValidation") is True:
+            options = replace(options, skip_issuer_check=True)
+        cls, name = self._agent()
+        ground = Ground(platform.fetch, platform.kv, platform.clock, platform.entropy, permit, platform.committed)
+        return Authorization(
+            ground,
+            _Row(connection),
+            options,
+            server_url=row.server_url,
+            server_id=row.id,
+            callback_url=row.callback_url or None,
+            agent_name=name,
+            shown_name=cls,
+        )
+
+    def is_redeemable(self, connection: ServerConnection) -> bool:
+        """Whether somebody who is sent to the address that waits can still come back."""
+        auth_url = connection.row.auth_url
+        return auth_url is not None and self.at(connection).is_redeemable(auth_url)
+
+    def redirect(self, connection: ServerConnection, wanted: Wanted) -> None:
+        """Let people come back to an address that is known now, if there was none."""
+        if not connection.row.callback_url:
+            connection.keep(replace(connection.row, callback_url=self.callback_url(wanted)))
+            self._made.pop(connection.row.id, None)
+
+    def move(self, connection: ServerConnection, server_id: str) -> None:
+        """Keep what was granted under another id of the server."""
+        self.at(connection).store.move(self._agent()[1], server_id)
+        self._made.pop(connection.row.id, None)
+
+    def forget(self, connection: ServerConnection) -> None:
+        """Forget what was granted."""
+        if not connection.row.server_url.startswith("rpc:"):
+            self.at(connection).store.clear()
+        self._made.pop(connection.row.id, None)
+
+    # Where people come back
+
+    def callback_url(self, wanted: Wanted) -> str:
+        """Where people come back to; empty where no such address is known, and then nobody can be asked.
+
+        Raises:
+            UsageError: the address would show the agent's name, which is hidden.
+        """
+        here = _current_url()
+        host = wanted.callback_host.rstrip("/") if wanted.callback_host else _origin(here)
+        if not host or wanted.url.startswith("rpc:"):
+            return ""
+        if wanted.callback_path is not None:
+            return f"{host}/{wanted.callback_path.lstrip('/')}"
+        if self._hides_name:
+            if wanted.callback_host is None:
+                return ""
+            raise UsageError("this agent does not tell its name, so add_mcp_server needs a callback_path without it")
+        try:
+            cls, name = self._agent()
+        except NotNamed:
+            return ""
+        found = parse_agent_path(here, prefix=wanted.agents_prefix) if here else None
+        segment = cls if found is None else found.agent
+        return host + build_agent_path([(segment, name)], prefix=wanted.agents_prefix, leaf_path="/callback")
+
+    async def answer(
+        self,
+        request: Any,  # noqa: ANN401 - the platform's
+        connections: Mapping[str, ServerConnection],
+        connect: Callable[[ServerConnection], None],
+    ) -> object | None:
+        """Answer a person who comes back with a consent; None if the request is something else."""
+        url = str(request.url)
+        if str(getattr(request.method, "value", request.method)) != "GET" or "state=" not in url:
+            return None
+        callback = read_callback(url)
+        connection = None if callback is None else connections.get(callback.server_id)
+        if connection is None or not is_callback_to(url, connection.row.callback_url):
+            return None
+        is_connected = connection.state in ("ready", "connected", "discovering")
+        outcome = await self.at(connection).on_callback(url, is_connected=is_connected)
+        self.came_back(connection, outcome, connect)
+        return self._redirected(url, outcome)
+
+    def came_back(
+        self, connection: ServerConnection, outcome: CallbackOutcome, connect: Callable[[ServerConnection], None]
+    ) -> None:
+        """Go on with a server after somebody came back."""
+        if isinstance(outcome, Authorized) and (outcome.is_new or connection.state == "authenticating"):
+            connection.keep(replace(connection.row, auth_url=None))
+            connection.become("connecting")
+            connect(connection)
+        elif isinstance(outcome, Failed):
+            connection.become("authenticating" if outcome.is_passing else "failed", outcome.reason)
+
+    def _redirected(self, url: str, outcome: CallbackOutcome) -> object:
+        target = self.success_redirect if isinstance(outcome, Authorized) else self.error_redirect
+        if target is not None and not isinstance(outcome, Authorized):
+            joint = "&" if "?" in target else "?"
+            target = f"{target}{joint}error={quote(error_text(outcome.reason), safe='')}"
+        location = target if target is not None and _is_address(target) else _origin(url)
+        return make_response(None, 302, {"location": location, "referrer-policy": "no-referrer"})
+
+
+class _Row:
+    """The part of a server's row that authorization looks after."""
+
+    def __init__(self, connection: ServerConnection) -> None:
+        self._connection = connection
+
+    @property
+    def client_id(self) -> str | None:
+        return self._connection.row.client_id
+
+    @property
+    def auth_url(self) -> str | None:
+        return self._connection.row.auth_url
+
+    def note(self, client_id: str | None, auth_url: str | None) -> None:
+        self._connection.keep(replace(self._connection.row, client_id=client_id, auth_url=auth_url))
+
+
+def permit(url: str) -> None:
+    """Raise UsageError for an address that an agent must not call."""
+    check_server_url(url)
+
+
+def _current_url() -> str:
+    """The URL of the request or connection that is being handled; empty if there is none."""
+    current = CURRENT.get()
+    if current.request is not None:
+        return str(current.request.url)
+    return str(current.connection.uri or "") if current.connection is not None else ""
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{_WEB[parts.scheme]}://{parts.netloc}" if parts.scheme in _WEB and parts.netloc else ""
+
+
+def _is_address(target: str) -> bool:
+    is_path = target.startswith("/") and not target.startswith(("//", "/\\"))
+    return (is_path or target.startswith(("https://", "http://"))) and target.isprintable()

@@ -1,0 +1,142 @@
+"""Hearing of changes: the stream on which a server tells that its lists are different now.
+
+A stream keeps the agent in memory, so it is given up after some time without use; what changes after that is noticed
+when the agent wakes next and reads the lists again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, cast
+
+from agents_runtime.errors import AgentError
+from agents_runtime.mcp.client.catalogue import KINDS, capabilities_of
+
+if TYPE_CHECKING:
+    from agents_runtime._platform.ports import Clock
+    from agents_runtime.mcp.client.session import Session
+    from agents_runtime.mcp.protocol.messages import Notification, Params
+
+logger = logging.getLogger("agents_runtime")
+
+LISTEN_S = 300.0
+"""How long a stream stays open after the server was used last."""
+
+PAUSE_S = 5.0
+MAX_REOPENED = 5
+
+CHANGED: dict[str, tuple[str, ...]] = {
+    "notifications/tools/list_changed": ("tools",),
+    "notifications/prompts/list_changed": ("prompts",),
+    "notifications/resources/list_changed": ("resources", "templates"),
+}
+_ASKED_FOR = {"tools": "toolsListChanged", "prompts": "promptsListChanged", "resources": "resourcesListChanged"}
+
+
+def wants_listening(server: Params) -> Params:
+    """What a server says it will tell of: what a modern one is asked for."""
+    capabilities = capabilities_of(server)
+    wanted: Params = {}
+    for name, asked in _ASKED_FOR.items():
+        capability = capabilities.get(name)
+        if isinstance(capability, dict) and cast("Params", capability).get("listChanged") is True:
+            wanted[asked] = True
+    return wanted
+
+
+class Listening:
+    """The listening to one server.
+
+    Args:
+        refresh: reads lists again, by kind.
+        spawn: runs work in the background, which `stop` of its owner ends.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        refresh: Callable[[Iterable[str]], Coroutine[Any, Any, None]],
+    ) -> None:
+        self._clock = clock
+        self._spawn = spawn
+        self._refresh = refresh
+        self._used_ms = 0
+        self._task: asyncio.Task[Any] | None = None
+        self._stale: set[str] = set()
+        self._is_refreshing = False
+
+    def used(self) -> None:
+        """Take note that the server is in use."""
+        self._used_ms = self._clock.now_ms()
+
+    def start(self, session: Session, idle: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Listen to a session. `idle` is awaited when it is time to let it go."""
+        self.used()
+        wanted = wants_listening(session.server)
+        if self._task is None and (wanted or session.transport.kind == "sse"):
+            self._spawn(self._run(session, wanted, idle))
+
+    def stop(self) -> None:
+        """Listen no more."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+
+    def told(self, notice: Notification) -> None:
+        """Take a notification; what has changed is read again, once for many."""
+        kinds = CHANGED.get(notice.method)
+        if kinds is not None:
+            self._stale.update(kinds)
+            if not self._is_refreshing:
+                self._is_refreshing = True
+                self._spawn(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        try:
+            while self._stale:
+                kinds = [kind for kind in KINDS if kind in self._stale]
+                self._stale.clear()
+                await self._refresh(kinds)
+        finally:
+            self._is_refreshing = False
+
+    async def _run(self, session: Session, wanted: Params, idle: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._task = asyncio.current_task()
+        hearing = asyncio.get_running_loop().create_task(self._hear(session, wanted))
+        timer = asyncio.get_running_loop().create_task(self._until_unused())
+        try:
+            await asyncio.wait((hearing, timer), return_when=asyncio.FIRST_COMPLETED)
+            if timer.done():
+                await idle()
+        except asyncio.CancelledError:
+            if self._task is not None:
+                raise
+        finally:
+            hearing.cancel()
+            timer.cancel()
+            await asyncio.gather(hearing, timer, return_exceptions=True)
+            self._task = None
+
+    async def _until_unused(self) -> None:
+        while (left_s := LISTEN_S - (self._clock.now_ms() - self._used_ms) / 1000) > 0:
+            await self._clock.sleep(left_s)
+
+    async def _hear(self, session: Session, wanted: Params) -> None:
+        for attempt in range(MAX_REOPENED):
+            try:
+                if session.is_modern:
+                    await session.request("subscriptions/listen", {"notifications": wanted}, timeout_s=LISTEN_S * 4)
+                else:
+                    listening = session.listen()
+                    if listening is None:
+                        await asyncio.get_running_loop().create_future()
+                    else:
+                        await listening
+                        return
+            except AgentError as error:
+                logger.debug("the MCP server %s is not listened to: %s", session.client.server_id, error)
+                return
+            await self._clock.sleep(PAUSE_S * (attempt + 1))
