@@ -9,7 +9,7 @@ Units: times are integer milliseconds since the epoch (`_ms`), durations are sec
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
 
 SqlValue = str | int | float | bytes | bool | None
@@ -178,8 +178,11 @@ class HttpAnswer(Protocol):
         """
         ...
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Iterate over the body as it arrives, for as long as the server takes. FetchFailed: it breaks off."""
+    def chunks(self) -> AsyncGenerator[bytes]:
+        """Iterate over the body as it arrives, for as long as the server takes. FetchFailed: it breaks off.
+
+        Use it with `contextlib.aclosing` where the loop may be left early.
+        """
         ...
 
     async def close(self) -> None:
