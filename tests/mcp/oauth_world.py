@@ -144,6 +144,12 @@ class World:
 
     # What happens to it
 
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        until_ms = self.clock.now_ms() + round(seconds * 1000)
+        while self.clock.now_ms() < until_ms:
+            self.clock.step(until_ms)
+
     async def challenge(self, tool: str = "whoami", sent: Mapping[str, str] | None = None) -> ChallengeOutcome | Answer:
         """Call a tool; gives the answer, or what came of its refusal."""
         headers = dict(await self.authorization().headers()) if sent is None else dict(sent)
@@ -164,7 +170,7 @@ class World:
                 return outcome
         raise AssertionError("the authorization goes round in circles")
 
-    async def come_back(self, url: str, *, is_connected: bool = False) -> CallbackOutcome:
+    async def come_back(self, url: str, *, is_connected: bool = False) -> Any:
         return await self._step(lambda: self.authorization().on_callback(url, is_connected=is_connected))
 
     async def resume(self) -> CallbackOutcome | None:

@@ -45,6 +45,7 @@ class Quirks:
         refreshes: gives refresh tokens at all.
         always_forbids: wants more scopes whatever was granted.
         registers: lets clients register.
+        refuses_registration: the error it has for those who try.
         fails: `(path, status)`: answers requests to a path with a status.
         redirects: `{path: location}`.
         bodies: `{path: bytes}`: answers a path with something else altogether.
@@ -67,6 +68,7 @@ class Quirks:
     refreshes: bool = True
     always_forbids: bool = False
     registers: bool = True
+    refuses_registration: dict[str, Any] | None = None
     fails: dict[str, int] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
     bodies: dict[str, bytes] = field(default_factory=dict)
@@ -230,6 +232,8 @@ class Provider:
         return {name: value for name, value in document.items() if value is not None}
 
     def _register(self, fields: dict[str, Any]) -> Reply:
+        if self.quirks.refuses_registration is not None:
+            return _json(400, self.quirks.refuses_registration)
         client_id = f"client-{next(self._numbers)}"
         client = {"client_id": client_id, "redirect_uris": fields["redirect_uris"]}
         if fields.get("token_endpoint_auth_method") in ("client_secret_basic", "client_secret_post"):

@@ -62,7 +62,7 @@ async def test_an_expired_token_is_refreshed_and_the_refresh_token_rotates():
     world = World()
     await authorized(world)
     for _ in range(3):
-        world.clock._now_ms += 3_601_000
+        world.wait(3601)
         assert is_served(await world.use())
     used = [seen.fields["refresh_token"] for seen in world.provider.requests_to("/token")[1:]]
     assert len(set(used)) == 3
@@ -73,7 +73,7 @@ async def test_a_refresh_token_that_is_not_renewed_stays():
     world = World(Quirks(rotates=False))
     await authorized(world)
     for _ in range(2):
-        world.clock._now_ms += 3_601_000
+        world.wait(3601)
         assert is_served(await world.use())
     assert len({seen.fields["refresh_token"] for seen in world.provider.requests_to("/token")[1:]}) == 1
 
@@ -81,7 +81,7 @@ async def test_a_refresh_token_that_is_not_renewed_stays():
 async def test_a_refresh_that_is_refused_asks_the_person_again():
     world = World()
     await authorized(world)
-    world.clock._now_ms += 3_601_000
+    world.wait(3601)
     world.provider.revoke()
     assert isinstance(await world.use(), NeedsUser)
     assert "client-1/token" not in world.stored()
@@ -91,7 +91,7 @@ async def test_a_refresh_that_is_refused_asks_the_person_again():
 async def test_a_refresh_that_fails_in_passing_keeps_the_tokens():
     world = World()
     await authorized(world)
-    world.clock._now_ms += 3_601_000
+    world.wait(3601)
     world.provider.quirks.fails["/token"] = 503
     failed = await world.use()
     assert failed == Failed("https://provider.test failed with status 503", is_passing=True)
@@ -102,7 +102,7 @@ async def test_a_refresh_that_fails_in_passing_keeps_the_tokens():
 async def test_a_registration_that_is_forgotten_is_made_anew():
     world = World()
     await authorized(world)
-    world.clock._now_ms += 3_601_000
+    world.wait(3601)
     world.provider.clients.clear()
     world.provider.revoke()
     await authorized(world)
@@ -113,7 +113,7 @@ async def test_a_registration_that_is_forgotten_is_made_anew():
 async def test_a_server_that_refuses_fresh_tokens_does_not_go_round_in_circles():
     world = World()
     await authorized(world)
-    world.clock._now_ms += 3_601_000
+    world.wait(3601)
     world.provider.quirks.lifetime_s = 0
     assert isinstance(await world.use(), NeedsUser)
     assert len(world.provider.requests_to("/token")) == 2
@@ -153,7 +153,7 @@ async def test_requests_that_need_the_same_consent_get_the_same_address():
     world = World()
     first, second = await world.use(), await world.use()
     assert first == second
-    world.clock._now_ms += 6 * 60 * 1000
+    world.wait(6 * 60)
     third = await world.use()
     assert third.auth_url != first.auth_url
     assert await world.come_back(await world.provider.consent(first.auth_url)) == Authorized()
@@ -200,7 +200,7 @@ async def test_a_client_acts_in_its_own_name():
     world = World(options=options, callback_url=None)
     world.provider.clients["mine"] = {"client_id": "mine", "client_secret": "s3cret", "redirect_uris": []}
     assert is_served(await world.use())
-    world.clock._now_ms += 3_601_000
+    world.wait(3601)
     assert is_served(await world.use())
     assert is_served(await world.use("purge"))
     assert not world.provider.requests_to("/authorize")
@@ -209,7 +209,7 @@ async def test_a_client_acts_in_its_own_name():
 async def test_an_authorization_server_that_moves_gets_neither_tokens_nor_credentials():
     world = World()
     await authorized(world)
-    world.clock._now_ms += 3_601_000
+    world.wait(3601)
     world.provider.quirks.issuer_path = "/tenant"
     world.provider.quirks.server_path = "/.well-known/oauth-authorization-server/tenant"
     before = len(world.provider.seen)
@@ -285,7 +285,7 @@ async def test_a_story_takes_four_requests():
 async def test_death_while_refreshing_is_survived(deadly, dies_after):
     world = World()
     await authorized(world)
-    world.clock._now_ms += 3_601_000
+    world.wait(3601)
     world.requests, world.deadly, world.dies_after = 0, deadly, dies_after
     consents = await story(world)
     assert consents == (1 if (deadly, dies_after) == (3, True) else 0)
