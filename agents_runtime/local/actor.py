@@ -266,7 +266,7 @@ class Actor:
         """After a failure: run again later, unless the handler has set another alarm or the limit is reached."""
         alarms = self.host.alarms
         failures = alarms.failures.pop(self.id, 0) + 1
-        if slot is not None and slot.was_set:
+        if alarms.is_armed(self.id) if slot is None else slot.was_set:
             return
         delay_ms = retry_delay_ms(failures, self.host.entropy.random())
         if delay_ms is not None and not self._is_alarm_abandoned:

@@ -147,6 +147,10 @@ class AlarmScheduler:
         self._listed[object_id] = when_ms
         self._index.put(object_id, when_ms)
 
+    def is_armed(self, object_id: LocalId) -> bool:
+        """Whether the object's alarm is to be fired at some time."""
+        return object_id in self._armed
+
     def disarm(self, object_id: LocalId) -> None:
         """Do not fire what is armed; the caller fires it."""
         self._armed.pop(object_id, None)

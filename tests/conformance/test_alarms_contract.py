@@ -55,6 +55,12 @@ async def test_events_enter_while_the_handler_waits(world, name):
     assert await until(lambda: world.call("PROBE", name, "notes"), expected) == expected
 
 
+async def test_an_alarm_that_is_set_and_synced_takes_the_place_of_the_retry_of_a_killed_handler(world, name):
+    await world.call("PROBE", name, "plan", {"rearm_and_abort": True})
+    notes = await until(lambda: world.call("PROBE", name, "notes"), [FIRST, FIRST], seconds=4)
+    assert notes == [FIRST, FIRST]
+
+
 @pytest.mark.slow
 async def test_rows_and_alarms_survive_a_restart(world, name):
     await world.call("PROBE", name, "note", "before")

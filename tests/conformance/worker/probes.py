@@ -262,6 +262,11 @@ class Probe(DurableObject):
         if plan.get("rearm"):
             await self.ctx.storage.put("plan", {})
             await self.set_alarm(1)
+        if plan.get("rearm_and_abort"):
+            await self.ctx.storage.put("plan", {})
+            await self.set_alarm(300)
+            await self.ctx.storage.sync()
+            self.ctx.abort("planned")
         if info.retryCount < plan.get("failures", 0):
             raise ValueError("planned")
         if plan.get("sleep"):
