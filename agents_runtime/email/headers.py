@@ -100,5 +100,12 @@ def loop_problem(headers: EmailHeaders, recipient: str) -> str | None:
 
 
 def message_ids(text: str | None) -> list[str]:
-    """The message ids in a `Message-ID`, `In-Reply-To` or `References` field, with their angle brackets."""
+    """The message ids in a `Message-ID`, `In-Reply-To` or `References` field, with their angle brackets.
+
+    Some programs encode a long one like a text; it is decoded.
+    """
+    if text and "=?" in text:
+        from agents_runtime.email.parsing import readable_header
+
+        text = readable_header(text)
     return _message_id.findall(text) if text else []

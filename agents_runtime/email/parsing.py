@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from email.errors import MessageError
 from email.header import decode_header, make_header
@@ -22,6 +23,9 @@ MAX_PARSED_HEADER_CHARS = 8_192
 """A longer header field is not taken apart, and is a plain text."""
 MAX_DECODED_CHARS = 16_384
 
+_STRUCTURED = frozenset({"content-disposition", "content-transfer-encoding", "mime-version"})
+"""Fields that the standard library itself asks for their parts. Those that cannot be read count as empty."""
+logger = logging.getLogger("agents_runtime")
 _end_of_head = re.compile(rb"\r?\n\r?\n|\r\r")
 _fold = re.compile(r"[\r\n]+")
 
@@ -30,15 +34,16 @@ class _TolerantPolicy(EmailPolicy):
     """The standard policy, for which no header field is too odd: what it cannot read is a plain text."""
 
     def header_fetch_parse(self, name: str, value: str) -> Any:  # noqa: ANN401 - as in the standard library
-        if not hasattr(value, "name"):
-            text = _fold.sub("", value)
-            if len(text) > MAX_PARSED_HEADER_CHARS:
-                return _readable(text)
+        if hasattr(value, "name"):
+            return value
+        text = _fold.sub("", value)
+        is_long = len(text) > MAX_PARSED_HEADER_CHARS
+        for attempt in (*(() if is_long else (value,)), *(("",) if name.lower() in _STRUCTURED else ())):
             try:
-                return super().header_fetch_parse(name, value)
+                return super().header_fetch_parse(name, attempt)
             except Exception:  # the standard library fails on some of what is sent
-                return _readable(text)
-        return value
+                logger.debug("the field %s of a mail cannot be taken apart", name)
+        return _readable(text)
 
 
 POLICY = _TolerantPolicy()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
-from email.policy import SMTP
 from typing import TYPE_CHECKING
 
 from agents_runtime.email.addresses import bare_address, domain_of
+from agents_runtime.email.compose import POLICY
 
 if TYPE_CHECKING:
     from agents_runtime.local.host import Host
@@ -42,7 +42,7 @@ def made(
     sender: str, recipient: str, subject: str, text: str, html: str | None, headers: Mapping[str, str], unique: int
 ) -> bytes:
     """A mail as a usual mail program writes it."""
-    mail = EmailMessage(SMTP)
+    mail = EmailMessage(POLICY)
     mail["From"], mail["To"], mail["Subject"] = sender, recipient, subject
     if not any(name.lower() == "message-id" for name in headers):
         mail["Message-ID"] = f"<test-{unique}@{domain_of(bare_address(sender))}>"
