@@ -40,10 +40,6 @@ __all__ = ["Answering", "Caller", "Outbound", "negotiate", "serve"]
 Make = Callable[[McpContext], Awaitable[Params]]
 logger = logging.getLogger("agents_runtime")
 
-REMOVED = frozenset(("initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"))
-"""Methods that the modern era no longer has."""
-
-LEGACY_ABSENT = frozenset(("server/discover", "subscriptions/listen"))
 MAX_COMPLETIONS = 100
 _NOTHING: Params = {}
 
@@ -51,14 +47,17 @@ _NOTHING: Params = {}
 class Answering(Protocol):
     """Something that answers requests: an `McpServer`, or what stands for a server of another library."""
 
-    @property
-    def answers(self) -> Mapping[str, Method]:
-        """The built-in answers, by method."""
+    def answer_to(self, method: str, *, is_modern: bool) -> Method | None:
+        """What answers a method, None when there is no such method in this era."""
+        ...
+
+    def capabilities(self, *, can_push: bool = True) -> Params:
+        """What the server declares that it can do."""
         ...
 
     @property
-    def methods(self) -> Mapping[str, Method]:
-        """Answers that come before those."""
+    def instructions(self) -> str | None:
+        """How a model should use it."""
         ...
 
     @property
@@ -76,12 +75,9 @@ async def serve(server: Answering, message: Request, caller: Caller, outbound: O
     """Answer one request: the JSON-RPC response, a result or an error. Raises nothing but CancelledError."""
     method = message.method
     try:
-        answer = server.methods.get(method)
+        answer = server.answer_to(method, is_modern=caller.is_modern)
         if answer is None:
-            is_absent = method in (REMOVED if caller.is_modern else LEGACY_ABSENT)
-            answer = None if is_absent else server.answers.get(method)
-            if answer is None:
-                raise McpError(METHOD_NOT_FOUND, "Method not found", method[:200])
+            raise McpError(METHOD_NOT_FOUND, "Method not found", method[:200])
         result = await answer(message, caller, outbound)
         if caller.is_modern:
             result = stamped(result, server.info, server.cache if method in CACHEABLE else None)
@@ -93,7 +89,7 @@ async def serve(server: Answering, message: Request, caller: Caller, outbound: O
         return build_error(message.id, McpError(INTERNAL_ERROR, "Internal server error"))
 
 
-def negotiate(server: McpServer, params: Mapping[str, Any], *, can_push: bool = True) -> tuple[Params, Caller]:
+def negotiate(server: Answering, params: Mapping[str, Any], *, can_push: bool = True) -> tuple[Params, Caller]:
     """Answer a legacy `initialize`: its result, and who asks from now on.
 
     Args:

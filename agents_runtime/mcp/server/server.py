@@ -20,12 +20,17 @@ if TYPE_CHECKING:
     from agents_runtime.mcp.protocol.messages import Params, Request
     from agents_runtime.mcp.server.caller import Caller, Outbound
     from agents_runtime.mcp.server.requests_state import Sealer
+    from agents_runtime.mcp.tools.declare import TaskSupport
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 Method: TypeAlias = "Callable[[Request, Caller, Outbound], Awaitable[Params]]"
 """Answers one JSON-RPC method."""
 
+REMOVED = frozenset(("initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"))
+"""Methods that the modern era no longer has."""
+
+LEGACY_ABSENT = frozenset(("server/discover", "subscriptions/listen"))
 DEFAULT_PAGE_SIZE = 500
 
 
@@ -119,6 +124,7 @@ class McpServer:
         annotations: Mapping[str, Any] | None = None,
         icons: list[Mapping[str, Any]] | None = None,
         meta: Mapping[str, Any] | None = None,
+        task: TaskSupport | None = None,
     ) -> Callable[[AnyFunction], AnyFunction]: ...
     def tool(
         self,
@@ -271,6 +277,13 @@ class McpServer:
         if self.extensions:
             found["extensions"] = dict(self.extensions)
         return found
+
+    def answer_to(self, method: str, *, is_modern: bool) -> Method | None:
+        """What answers a method, None when there is no such method in this era."""
+        answer = self.methods.get(method)
+        if answer is not None or method in (REMOVED if is_modern else LEGACY_ABSENT):
+            return answer
+        return self.answers.get(method)
 
     @cached_property
     def answers(self) -> Mapping[str, Method]:

@@ -39,6 +39,11 @@ class Changes:
     def __init__(self) -> None:
         self._listeners: dict[object, Listener] = {}
 
+    @property
+    def count(self) -> int:
+        """How many listen."""
+        return len(self._listeners)
+
     def tools(self) -> None:
         """Tell clients to list the tools again."""
         self._tell(TOOLS, {})

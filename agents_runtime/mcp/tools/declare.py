@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from inspect import iscoroutinefunction
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_args, overload
 
 from agents_runtime.context import inner, is_awaitable
 from agents_runtime.errors import DefinitionError, UsageError
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 _MARK = "agents_tool"
+
+TaskSupport = Literal["optional", "required", "later"]
+"""Whether a call of a tool becomes a durable task."""
+
+TASK_SUPPORT: tuple[TaskSupport, ...] = get_args(TaskSupport)
 _is_name = re.compile(r"[A-Za-z0-9_.-]{1,128}").fullmatch
 
 
@@ -33,6 +38,7 @@ class Tool:
         function: what runs.
         is_method: whether the function takes the object it belongs to first.
         is_async: whether calling it gives something to await.
+        task: whether a call becomes a durable task, where that is possible.
     """
 
     def __init__(self, function: FunctionType, options: Mapping[str, Any], *, is_method: bool) -> None:
@@ -41,6 +47,7 @@ class Tool:
         self.is_method = is_method
         self.is_async = iscoroutinefunction(self.function)
         self._options = options
+        self.task: TaskSupport | None = options.get("task")
         self.where = f"the tool {function.__qualname__}"
         if not _is_name(self.name):
             raise DefinitionError(f"{self.where}: {self.name!r} is no name for a tool; use letters, digits, . _ and -")
@@ -96,6 +103,7 @@ def tool(
     annotations: Mapping[str, Any] | None = None,
     icons: list[Mapping[str, Any]] | None = None,
     meta: Mapping[str, Any] | None = None,
+    task: TaskSupport | None = None,
 ) -> Callable[[Method], Method]: ...
 def tool(
     function: Callable[..., Any] | None = None,
@@ -109,6 +117,7 @@ def tool(
     annotations: Mapping[str, Any] | None = None,
     icons: list[Mapping[str, Any]] | None = None,
     meta: Mapping[str, Any] | None = None,
+    task: TaskSupport | None = None,
 ) -> Any:
     """Offer this method to models as an MCP tool. It may be sync or async.
 
@@ -128,12 +137,17 @@ def tool(
         annotations: hints such as `{"readOnlyHint": True}`.
         icons: pictures for people, such as `{"src": "https://..."}`.
         meta: anything else, for clients that know it.
+        task: for a tool that takes long, in an `McpAgent`: whether a call becomes a durable task. "optional": for
+            clients that know tasks; "required": always, others are refused; "later": from where it calls
+            `continue_as_task`.
 
     Raises:
         DefinitionError: the method is private, or is not a plain method.
     """
     given = {"name": name, "description": description, "input_schema": input_schema, "output_schema": output_schema}
-    options = {**given, "title": title, "annotations": annotations, "icons": icons, "meta": meta}
+    options = {**given, "title": title, "annotations": annotations, "icons": icons, "meta": meta, "task": task}
+    if task not in (None, *TASK_SUPPORT):
+        raise DefinitionError(f"@tool: task= is one of {', '.join(TASK_SUPPORT)}, not {task!r}")
 
     def mark(method: Callable[..., Any]) -> Callable[..., Any]:
         if not isinstance(method, FunctionType):
