@@ -25,7 +25,14 @@ from agents_runtime.mcp.protocol.versions import (
 if TYPE_CHECKING:
     from agents_runtime._core.jsonx import Json
 
-NAMED_BY: Mapping[str, str] = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+NAMED_BY: Mapping[str, str] = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
+}
 """Which parameter the name header mirrors, by method."""
 
 ANNOTATION = "x-mcp-header"
