@@ -19,7 +19,7 @@ from agents_runtime._core.jsonx import plain
 from agents_runtime._core.lifecycle import Lifecycle
 from agents_runtime._core.peer import CurrentAgent
 from agents_runtime._core.teardown import Teardown, leave_memory
-from agents_runtime._core.wakeups import Wakeups
+from agents_runtime._core.wakeups import FALLBACK_MS, Wakeups, is_late_retry
 from agents_runtime._platform.base import (
     DurableObject,
     closed_upgrade,
@@ -434,6 +434,9 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
         """Do what is due. Called by the platform; write `on_alarm` instead."""
         self._wakeups.fired()
         try:
+            if is_late_retry(info):
+                self._wakeups.arm_fallback(self._platform.clock.now_ms() + FALLBACK_MS)
+                await self._platform.committed()
             if self._teardown.is_pending:
                 await self._teardown.run_if_due()
             elif await self._is_started_for_alarm():

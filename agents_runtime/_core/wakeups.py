@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from agents_runtime._platform.ports import Alarm
 
+LATE_RETRY = 4
+"""The platform repeats an alarm that failed or killed its object six times, 2, 4, 8 ... s later, and then drops it. From
+this repetition on another alarm is armed before anything else is done."""
+
+FALLBACK_MS = 300_000
+"""When that other alarm goes off."""
+
 WakeTimes = Callable[[], Iterable[Callable[[], int | None]]]
 """Returns the `next_wake_ms` of every part that has one."""
 
@@ -26,6 +33,7 @@ class Wakeups:
         self._is_known = False
         self._is_disabled = False
         self._is_firing = False
+        self._fallback_ms: int | None = None
 
     def earliest_ms(self) -> int | None:
         """When the first of the parts needs a wake; None when none does."""
@@ -61,12 +69,20 @@ class Wakeups:
     def fired(self) -> None:
         """Take note that the alarm went off, and its handler runs until `handled` or `postpone`."""
         self._is_firing = True
+        self._fallback_ms = None
         self._forget()
+
+    def arm_fallback(self, when_ms: int) -> None:
+        """Arm for the case that the handler, which is running, never ends because it takes the object down."""
+        self._alarm.set_ms(when_ms)
+        self._fallback_ms = when_ms
 
     def handled(self) -> None:
         """Take note that the handler has ended: arm for what is left, unless that was put off."""
         if self._is_firing:
             self._is_firing = False
+            if self._fallback_ms is not None and self._alarm.get_ms() == self._fallback_ms:
+                self._armed_ms, self._is_known = self._fallback_ms, True
             self.refresh()
 
     def _forget(self) -> None:
@@ -88,3 +104,9 @@ class Wakeups:
         """Clear the alarm and arm none any more: the object is being destroyed."""
         self._is_disabled = True
         self._alarm.set_ms(None)
+
+
+def is_late_retry(info: object) -> bool:
+    """Whether the platform will soon give up the alarm that it tells this about; without a word it may."""
+    retries: object = getattr(info, "retryCount", LATE_RETRY)
+    return not isinstance(retries, int | float) or retries >= LATE_RETRY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
@@ -490,3 +491,35 @@ async def test_what_a_transaction_undid_can_be_scheduled_again(runtime_factory):
     await clerk.ring_twice_or_never()
     await runtime.advance(seconds=61)
     assert await clerk.state == {"rung": 1}
+
+
+async def test_work_whose_alarm_kills_the_agent_again_and_again_is_kept(runtime):
+    deaths = []
+
+    class Deadly(Agent):
+        async def plan(self):
+            await self.schedule(1, self.dangerous)
+            await self.queue(self.harmless)
+
+        async def harmless(self, payload):
+            """It waits behind nothing."""
+
+        async def dangerous(self, payload, schedule):
+            if len(deaths) < 20:
+                deaths.append(runtime.now_ms)
+                runtime.crash(deadly)
+            self.sql("CREATE TABLE survived (at INTEGER)")
+
+        def has_survived(self):
+            return bool(self.sql("SELECT 1 FROM sqlite_master WHERE name = 'survived'"))
+
+    runtime.expect_errors()
+    deadly = runtime.get(Deadly, "a")
+    await deadly.plan()
+    await runtime.advance(hours=1)  # without an event but the alarm
+    assert len(deaths) == 20
+    gaps_s = [(later - earlier) / 1000 for earlier, later in itertools.pairwise(deaths)]
+    assert min(gaps_s) >= 2
+    assert sum(gap >= 300 for gap in gaps_s) >= 3, "it does not go on and on at once"
+    assert await runtime.run_in_agent(deadly, lambda agent: agent.has_survived())
+    assert await deadly.list_schedules() == []

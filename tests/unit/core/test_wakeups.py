@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents_runtime._core.wakeups import Wakeups
+from agents_runtime._core.wakeups import LATE_RETRY, Wakeups, is_late_retry
 
 
 class Slot:
@@ -144,3 +145,32 @@ def test_an_alarm_that_a_transaction_undid_is_armed_again():
     wakeups.refresh()
     assert slot.when_ms == 30
     assert due == [30]
+
+
+def test_a_fallback_is_armed_while_the_handler_runs_and_no_longer():
+    for due, expected in (([20], 20), ([None], None), ([900], 900)):
+        slot = Slot(10)
+        _, wakeups = made(slot, *due)
+        slot.when_ms = None
+        wakeups.fired()
+        wakeups.arm_fallback(300)
+        wakeups.refresh()
+        assert slot.when_ms == 300
+        wakeups.handled()
+        assert slot.when_ms == expected
+
+
+def test_an_alarm_that_the_user_set_instead_of_the_fallback_is_left_alone():
+    slot = Slot()
+    _, wakeups = made(slot, 900)
+    wakeups.fired()
+    wakeups.arm_fallback(300)
+    slot.set_ms(200)
+    wakeups.handled()
+    assert slot.when_ms == 200
+
+
+def test_the_last_repetitions_of_an_alarm_are_late_and_so_is_one_that_says_nothing():
+    late = [is_late_retry(SimpleNamespace(retryCount=count)) for count in range(7)]
+    assert late == [False] * LATE_RETRY + [True] * (7 - LATE_RETRY)
+    assert is_late_retry(None)
