@@ -156,8 +156,20 @@ class Authorizing:
             connection.keep(replace(connection.row, auth_url=None))
             connection.become("connecting")
             connect(connection)
+        elif isinstance(outcome, Failed) and outcome.is_passing:
+            connection.become("authenticating", outcome.reason)
         elif isinstance(outcome, Failed):
-            connection.become("authenticating" if outcome.is_passing else "failed", outcome.reason)
+            connection.fail(outcome.reason)
+
+    def resume(self, connection: ServerConnection, connect: Callable[[ServerConnection], None]) -> None:
+        """Go on with a person who came back before the agent died."""
+        if self.at(connection).has_code:
+            self._platform.spawn(self._resume(connection, connect))
+
+    async def _resume(self, connection: ServerConnection, connect: Callable[[ServerConnection], None]) -> None:
+        outcome = await self.at(connection).resume()
+        if outcome is not None:
+            self.came_back(connection, outcome, connect)
 
     def _redirected(self, url: str, outcome: CallbackOutcome) -> object:
         target = self.success_redirect if isinstance(outcome, Authorized) else self.error_redirect

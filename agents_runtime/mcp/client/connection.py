@@ -9,22 +9,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from agents_runtime._core.retry import RetryPolicy, resolve_retry, retrying
-from agents_runtime.errors import AgentError, FetchFailed, UsageError
-from agents_runtime.mcp.client.catalogue import (
-    MAX_PAGES,
-    Catalogue,
-    capabilities_of,
-    discover,
-    instructions_of,
-)
+from agents_runtime.errors import AgentError, UsageError
+from agents_runtime.mcp.client.catalogue import MAX_PAGES, Catalogue, capabilities_of, discover, instructions_of
 from agents_runtime.mcp.client.era import open_session
 from agents_runtime.mcp.client.errors import (
     HttpRefusal,
     McpConnectionFailed,
-    McpTimeout,
     McpUnauthorized,
     SessionLost,
     error_text,
+    may_pass,
 )
 from agents_runtime.mcp.client.listening import Listening
 from agents_runtime.mcp.client.session import Client, OnProgress, Session
@@ -56,6 +50,7 @@ class ServerConnection:
         self.error: str | None = None
         self.catalogue = Catalogue()
         self.discovered_ms: int | None = None
+        self.failed_ms: int | None = None
         self._session: Session | None = None
         self._opening: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -93,6 +88,15 @@ class ServerConnection:
             self.state, self.error = state, text
             self._home.changed()
 
+    def fail(self, error: object) -> None:
+        """Take note, also for later lives, that there is no connection and why."""
+        self.become("failed", error)
+        self._home.store.keep_failure(self.row.id, self.error or "", self._home.platform.clock.now_ms())
+
+    def restore_failure(self, error: str, at_ms: int) -> None:
+        """Take the failure of an earlier life for this one's."""
+        self.state, self.error, self.failed_ms = "failed", error, at_ms
+
     def restore(self, catalogue: Catalogue, at_ms: int) -> None:
         """Take what was read in an earlier life for what the server offers."""
         self.catalogue, self.discovered_ms = catalogue, at_ms
@@ -118,9 +122,11 @@ class ServerConnection:
             await self._connect()
         except McpUnauthorized as error:
             self._unauthorized(error)
+            if error.auth_url is None:
+                raise McpConnectionFailed(self.row.name, self.error or "") from error
         except (AgentError, ModuleNotFoundError) as error:
             await self._drop(ends_session=False)
-            self.become("failed", error)
+            self.fail(error)
             self._emit("connect", {"error": self.error, **self._where()})
             raise McpConnectionFailed(self.row.name, self.error or "") from error
         finally:
@@ -132,14 +138,14 @@ class ServerConnection:
         self._emit("preconnect", {"serverId": self.row.id})
         platform = self._home.platform
         policy = resolve_retry(cast("Params | None", self.row.options.get("retry")), CONNECT_RETRY)
-        await retrying(self._open, policy, platform.clock, platform.entropy, _may_pass)
+        await retrying(self._open, policy, platform.clock, platform.entropy, may_pass)
         self.become("connected")
         self._emit("connect", self._where())
         await self.discover()
 
     async def _open(self, attempt: int) -> None:
         """Open a session over the first transport that the server speaks."""
-        await self._drop(ends_session=False)
+        await self._retire()
         ways = ways_to(self.row)
         for number, way in enumerate(ways):
             session = self._new_session(self._transport(way))
@@ -240,7 +246,7 @@ class ServerConnection:
             RemoteError: it cannot be reached, broke the protocol, or did not answer in time.
         """
         session = await self._usable()
-        self._listening.start(session, self._let_go)
+        await self._listening.start(session, self._let_go)
         given = headers or {}
         try:
             try:
@@ -290,7 +296,7 @@ class ServerConnection:
             self._know(Catalogue(instructions_of(server), capabilities_of(server), **found))
             self.become("ready")
             self._emit("discover", self._where())
-            self._listening.start(session, self._let_go)
+            await self._listening.start(session, self._let_go)
 
     async def _refresh(self, kinds: Iterable[str]) -> None:
         session = self._session
@@ -336,6 +342,14 @@ class ServerConnection:
         except (AgentError, McpError) as error:
             logger.debug("the session with the MCP server %s was not ended: %s", self.row.id, error)
 
+    async def _retire(self) -> None:
+        """Make room for another session. What is under way on this one goes on, where that needs nobody."""
+        if self._session is None or self._session.transport.kind != "streamable-http":
+            await self._drop(ends_session=False)
+            return
+        self._session = None
+        self._listening.stop()
+
     async def _let_go(self) -> None:
         """Close what keeps the agent in memory; a session that can be gone on with stays."""
         session = self._session
@@ -350,7 +364,7 @@ class ServerConnection:
         if session is not None:
             session.fail("the server asks for authorization")
         if error.auth_url is None:
-            self.become("failed", error)
+            self.fail(error)
             return
         self.row = replace(self.row, auth_url=error.auth_url)
         self.become("authenticating")
@@ -383,15 +397,6 @@ class ServerConnection:
 
     def _emit(self, what: str, payload: Params) -> None:
         self._home.emit(f"mcp:client:{what}", payload)
-
-
-def _may_pass(error: Exception, attempt: int) -> bool:
-    """Whether another attempt may succeed."""
-    if isinstance(error, HttpRefusal):
-        return error.status >= 500 or error.status == 429
-    if isinstance(error, FetchFailed):
-        return "redirect" not in error.reason
-    return isinstance(error, McpTimeout)
 
 
 def _versions(row: ServerRow) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from agents_runtime.errors import RemoteError
+from agents_runtime.errors import FetchFailed, RemoteError
 
 if TYPE_CHECKING:
     from agents_runtime.mcp.protocol.messages import McpError
@@ -98,6 +98,15 @@ class ProtocolFailure(RemoteError):
     """Raised when a server breaks the protocol."""
 
     code: ClassVar[str] = "mcp_protocol_failure"
+
+
+def may_pass(error: Exception, attempt: int) -> bool:
+    """Whether another attempt to connect may succeed."""
+    if isinstance(error, HttpRefusal):
+        return error.status >= 500 or error.status == 429
+    if isinstance(error, FetchFailed):
+        return "redirect" not in error.reason
+    return isinstance(error, McpTimeout)
 
 
 MAX_ERROR_CHARS = 500

@@ -65,7 +65,8 @@ class Endpoint:
 
         Raises:
             McpUnauthorized: a person has to give consent first, or there is no way to be authorized.
-            FetchFailed: there is no answer, or it leads to another host.
+            HttpRefusal: the server wants more scopes, and granting them does not help.
+            FetchFailed: there is no answer, it leads to another host, or credentials are not to be had for the moment.
         """
         redirects = challenges = 0
         while True:
@@ -99,6 +100,10 @@ class Endpoint:
         if isinstance(outcome, NeedsUser):
             raise McpUnauthorized(outcome.auth_url)
         if isinstance(outcome, Failed):
+            if outcome.is_passing:
+                raise FetchFailed(self.url, outcome.reason)
+            if answer.status == 403:  # this request is refused; others may be served
+                raise HttpRefusal(403, None, outcome.reason)
             raise McpUnauthorized(None, outcome.reason)
 
 
@@ -136,17 +141,18 @@ class HttpTransport:
         answer = await self._post(message, headers, timeout_s)
         await answer.close()
 
-    def listen(self, deliver: Deliver, ended: Callable[[str], None]) -> Awaitable[None]:
+    def listen(self, deliver: Deliver, opened: Callable[[], None], ended: Callable[[str], None]) -> Awaitable[None]:
         """Open the stream of the session; see `Transport`."""
-        return self._listen(deliver)
+        return self._listen(deliver, opened)
 
-    async def _listen(self, deliver: Deliver) -> None:
+    async def _listen(self, deliver: Deliver, opened: Callable[[], None]) -> None:
         last_event, idle = "", 0
         while idle <= MAX_RESUMES:
             try:
                 answer = await self._get(last_event, 60)
             except (HttpRefusal, SessionLost):
                 return
+            opened()
             reader = EventReader(answer)
             try:
                 async with aclosing(reader.events()) as events:

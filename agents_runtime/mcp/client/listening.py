@@ -11,8 +11,9 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
-from agents_runtime.errors import AgentError
+from agents_runtime.errors import AgentError, RemoteError
 from agents_runtime.mcp.client.catalogue import KINDS, capabilities_of
+from agents_runtime.mcp.client.waiting import within
 
 if TYPE_CHECKING:
     from agents_runtime._platform.ports import Clock
@@ -24,6 +25,7 @@ logger = logging.getLogger("agents_runtime")
 LISTEN_S = 300.0
 """How long a stream stays open after the server was used last."""
 
+OPENING_S = 3.0
 PAUSE_S = 5.0
 MAX_REOPENED = 5
 
@@ -65,23 +67,34 @@ class Listening:
         self._refresh = refresh
         self._used_ms = 0
         self._task: asyncio.Task[Any] | None = None
+        self._is_running = False
         self._stale: set[str] = set()
         self._is_refreshing = False
+        self._opened = asyncio.Event()
 
-    def used(self) -> None:
-        """Take note that the server is in use."""
+    async def start(self, session: Session, idle: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Listen to a session, if it has something to tell. `idle` is awaited when it is time to let it go.
+
+        Returns when a server that may ask something can do so: some ask only on this stream.
+        """
         self._used_ms = self._clock.now_ms()
-
-    def start(self, session: Session, idle: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Listen to a session. `idle` is awaited when it is time to let it go."""
-        self.used()
         wanted = wants_listening(session.server)
-        if self._task is None and (wanted or session.transport.kind == "sse"):
+        asks = bool(session.client.capabilities) and not session.is_modern
+        if not self._is_running and (wanted or asks or session.transport.kind == "sse"):
+            self._is_running = True
+            self._opened.clear()
             self._spawn(self._run(session, wanted, idle))
+        if self._is_running and asks:
+            try:
+                await within(self._clock, OPENING_S, "the opening of a stream", _set(self._opened))
+            except RemoteError as error:
+                logger.debug("the MCP server %s opens no stream: %s", session.client.server_id, error)
 
     def stop(self) -> None:
         """Listen no more."""
         task, self._task = self._task, None
+        self._is_running = False
+        self._opened.set()
         if task is not None:
             task.cancel()
 
@@ -118,7 +131,9 @@ class Listening:
             hearing.cancel()
             timer.cancel()
             await asyncio.gather(hearing, timer, return_exceptions=True)
-            self._task = None
+            if self._task is asyncio.current_task():
+                self._task, self._is_running = None, False
+                self._opened.set()
 
     async def _until_unused(self) -> None:
         while (left_s := LISTEN_S - (self._clock.now_ms() - self._used_ms) / 1000) > 0:
@@ -130,7 +145,7 @@ class Listening:
                 if session.is_modern:
                     await session.request("subscriptions/listen", {"notifications": wanted}, timeout_s=LISTEN_S * 4)
                 else:
-                    listening = session.listen()
+                    listening = session.listen(self._opened.set)
                     if listening is None:
                         await asyncio.get_running_loop().create_future()
                     else:
@@ -140,3 +155,7 @@ class Listening:
                 logger.debug("the MCP server %s is not listened to: %s", session.client.server_id, error)
                 return
             await self._clock.sleep(PAUSE_S * (attempt + 1))
+
+
+async def _set(event: asyncio.Event) -> None:
+    await event.wait()

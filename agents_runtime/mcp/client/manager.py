@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from agents_runtime._core.jsonx import plain
@@ -82,9 +81,12 @@ class McpClient:
 
     def _load(self, row: ServerRow) -> ServerConnection:
         connection = self._connections[row.id] = ServerConnection(self._home, row)
-        stored = None if row.auth_url is not None else self._store.catalogue(row.id)
-        if stored is not None:
+        if row.auth_url is not None:
+            return connection
+        if (stored := self._store.catalogue(row.id)) is not None:
             connection.restore(*stored)
+        elif (failure := self._store.failure(row.id)) is not None:
+            connection.restore_failure(*failure)
         return connection
 
     # The servers
@@ -336,15 +338,27 @@ class McpClient:
         """
         self._elicitation.form, self._elicitation.url = form, url
 
+    def configure_oauth_callback(
+        self, *, success_redirect: str | None = None, error_redirect: str | None = None
+    ) -> None:
+        """Say where people are sent when they come back from a consent: URLs or paths. Call it in `on_start`.
+
+        By default they are sent to the origin of the callback. A failure is told as the parameter `error`.
+        """
+        self._authorizing.success_redirect, self._authorizing.error_redirect = success_redirect, error_redirect
+
     # The agent's life
 
     def wake(self) -> None:
-        """Connect in the background to the servers of earlier lives whose lists may be old."""
+        """Go on in the background with the servers of earlier lives: those with old lists, and with a consent given."""
         now_ms = self._platform.clock.now_ms()
         for connection in self._connections.values():
-            is_fresh = connection.discovered_ms is not None and now_ms - connection.discovered_ms < FRESH_MS
-            if connection.state in ("connecting", "ready") and not connection.is_open and not is_fresh:
+            known_ms = connection.failed_ms if connection.state == "failed" else connection.discovered_ms
+            is_fresh = known_ms is not None and now_ms - known_ms < FRESH_MS
+            if connection.state in ("connecting", "ready", "failed") and not connection.is_open and not is_fresh:
                 self._connect_later(connection)
+            elif connection.state == "authenticating":
+                self._authorizing.resume(connection, self._connect_later)
 
     def _connect_later(self, connection: ServerConnection) -> None:
         if not connection.is_connecting:
@@ -376,10 +390,6 @@ class McpClient:
                 await connection.close(ends_session=False)
             except AgentError as error:
                 logger.debug("a connection was not closed: %s", error)
-
-    def note(self, connection: ServerConnection, client_id: str | None, auth_url: str | None) -> None:
-        """Store what authorization has to say about a server."""
-        connection.keep(replace(connection.row, client_id=client_id, auth_url=auth_url))
 
 
 async def _all_of(waiting: asyncio.Future[list[Any]]) -> None:

@@ -43,8 +43,11 @@ class RpcTransport:
         """Call the other object. The answer of a request that had to wait for this may come back."""
         await self._call(message, deliver)
 
-    def listen(self, deliver: Deliver, ended: Callable[[str], None]) -> Awaitable[None] | None:
+    def listen(
+        self, deliver: Deliver, opened: Callable[[], None], ended: Callable[[str], None]
+    ) -> Awaitable[None] | None:
         """There is no way."""
+        opened()
         return None
 
     async def close(self, *, ends_session: bool) -> None:

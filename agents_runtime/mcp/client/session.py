@@ -221,9 +221,9 @@ class Session:
         work = self.transport.send(message, headers, NOTICE_TIMEOUT_S, self.deliver)
         await within(self.client.clock, NOTICE_TIMEOUT_S, "a notification", work)
 
-    def listen(self) -> Awaitable[None] | None:
+    def listen(self, opened: Callable[[], None]) -> Awaitable[None] | None:
         """Receive what the server sends on its own account; None where that needs nothing or cannot be."""
-        return self.transport.listen(self.deliver, self.fail)
+        return self.transport.listen(self.deliver, opened, self.fail)
 
     def fail(self, reason: str) -> None:
         """Let every request that waits fail, and those to come."""

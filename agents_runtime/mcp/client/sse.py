@@ -54,9 +54,12 @@ class SseTransport:
         """Post what has no answer."""
         await self._post(message, headers, timeout_s, deliver)
 
-    def listen(self, deliver: Deliver, ended: Callable[[str], None]) -> Awaitable[None] | None:
+    def listen(
+        self, deliver: Deliver, opened: Callable[[], None], ended: Callable[[str], None]
+    ) -> Awaitable[None] | None:
         """Nothing more is needed: the stream is open. `ended` is called when it ends."""
         self._deliver, self._ended = deliver, ended
+        opened()
         if self._failure:
             ended(self._failure)
         return None

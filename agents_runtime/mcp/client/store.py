@@ -130,15 +130,22 @@ class ServerStore:
 
     def catalogue(self, server_id: str) -> tuple[Catalogue, int] | None:
         """What a server offered, and when that was read."""
-        text = self._kv.get(_KEY + server_id)
-        if not isinstance(text, str):
-            return None
-        stored = _object(loads(text))
-        return Catalogue.from_json(stored), int(stored.get("at") or 0)
+        stored = self._stored(server_id)
+        return (Catalogue.from_json(stored), int(stored.get("at") or 0)) if "tools" in stored else None
 
-    def forget_catalogue(self, server_id: str) -> None:
-        """Let the next life read it anew."""
-        self._kv.delete(_KEY + server_id)
+    def _stored(self, server_id: str) -> Params:
+        text = self._kv.get(_KEY + server_id)
+        return _object(loads(text)) if isinstance(text, str) else {}
+
+    def keep_failure(self, server_id: str, error: str, now_ms: int) -> None:
+        """Keep that a server could not be connected to, in place of what it offered."""
+        self._kv.put(_KEY + server_id, dumps({"at": now_ms, "error": error}))
+
+    def failure(self, server_id: str) -> tuple[str, int] | None:
+        """Why a server could not be connected to, and when; None if it could."""
+        stored = self._stored(server_id)
+        error = stored.get("error")
+        return (error, int(stored.get("at") or 0)) if isinstance(error, str) else None
 
     def _write(self, query: str, *params: SqlValue) -> None:
         try:

@@ -58,8 +58,13 @@ class Transport(Protocol):
         """Send what has no answer: a notification, or the response to a request of the server."""
         ...
 
-    def listen(self, deliver: Deliver, ended: Callable[[str], None]) -> Awaitable[None] | None:
-        """Receive what the server sends on its own account, until the server ends it; None where there is no way."""
+    def listen(
+        self, deliver: Deliver, opened: Callable[[], None], ended: Callable[[str], None]
+    ) -> Awaitable[None] | None:
+        """Receive what the server sends on its own account, until the server ends it; None where there is no way.
+
+        `opened` is called when it is open, `ended` when nothing at all can be received any more.
+        """
         ...
 
     async def close(self, *, ends_session: bool) -> None:

@@ -324,6 +324,11 @@ class Authorization:
                 return Ignored("another answer to the same question came first")
             return await self._redeem(callback, pending)
 
+    @property
+    def has_code(self) -> bool:
+        """Whether a code came back in an earlier life of the agent and was not redeemed."""
+        return any(pending.code is not None for pending in self.store.all_pending())
+
     async def resume(self) -> CallbackOutcome | None:
         """Redeem a code that came back in an earlier life of the agent; None if there is none."""
         async with self._one_at_a_time:
