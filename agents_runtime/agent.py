@@ -22,7 +22,6 @@ from agents_runtime._core.teardown import Teardown, leave_memory
 from agents_runtime._core.wakeups import FALLBACK_MS, Wakeups, is_late_retry
 from agents_runtime._platform.base import (
     DurableObject,
-    closed_upgrade,
     is_response,
     make_response,
     platform_of,
@@ -33,12 +32,13 @@ from agents_runtime.connections.registry import ConnectionRegistry
 from agents_runtime.connections.traffic import Traffic, answer_close
 from agents_runtime.context import CURRENT, Entry, run_in
 from agents_runtime.definition import HIDDEN_FROM_CALL, Definition, define
-from agents_runtime.errors import NotJson, PeerError, SqlError, UsageError
+from agents_runtime.errors import NotJson, SqlError, UsageError
 from agents_runtime.hooks import Hooks, State
 from agents_runtime.routing.messages import is_upgrade
 from agents_runtime.rpc.calls import Calls
 from agents_runtime.state.hook import ChangeHook
 from agents_runtime.state.store import UNSET, StateHooks, StateStore
+from agents_runtime.sub_agents.relayed import SUB_MARK, is_relayed
 from agents_runtime.verbs import Verbs
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from agents_runtime.queue.items import Queue
     from agents_runtime.rpc.decorate import CallableMetadata
     from agents_runtime.scheduler.schedules import Schedules
+    from agents_runtime.sub_agents.children import SubAgents
     from agents_runtime.tasks.engine import Tasks
 
 logger = logging.getLogger("agents_runtime")
@@ -210,6 +211,13 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
             self.create_mcp_oauth_provider,
             hides_name=not self._definition.options.send_identity_on_connect,
         )
+
+    @capability.stored("cf_agents_sub_agents")
+    def _sub_agents(self) -> SubAgents:
+        from agents_runtime.sub_agents.children import SubAgents, agent_classes, own_step
+
+        limit, classes = self._definition.options.max_sub_agents, partial(agent_classes, Agent)
+        return SubAgents(self._surroundings, own_step(self), classes, self.on_before_sub_agent, limit=limit)
 
     @cached_property
     def _surroundings(self) -> Surroundings:
@@ -384,9 +392,11 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
                 await self._lifecycle.ensure_started()
         except Exception as error:  # reported by the start itself
             return self._failed(request, error)
-        if is_upgrade(request):
-            return await self._connect(request)
         try:
+            if SUB_MARK in request.url and (response := await self._sub_agents.serve(request)) is not None:
+                return response
+            if is_upgrade(request):
+                return await self._connect(request)
             for answer in self._parts.phase("on_request"):
                 if (response := await answer(request)) is not None:
                     return response
@@ -402,6 +412,7 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
         """Handle a frame. Called by the platform; write `on_message` instead."""
         connection = self._connections.find(ws)
         if connection is None:
+            await self._pass_on(ws, "message", {"data": message})
             return
         if not self._lifecycle.is_started:
             try:
@@ -419,10 +430,18 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
             if connection is not None:
                 await self._lifecycle.ensure_started()
                 await self._traffic.close(connection, socket.key, code, reason, was_clean)
+            else:
+                await self._pass_on(ws, "closed", {"code": code, "reason": reason, "was_clean": was_clean})
         except Exception as error:  # a start that failed reported itself
             logger.debug("a close was not handled: %s", error)
         finally:
             answer_close(socket, code, reason)
+
+    async def _pass_on(self, ws: Any, what: str, given: dict[str, Any]) -> None:  # noqa: ANN401 - the platform's
+        """Hand what came on a sub-agent's connection to the sub-agent."""
+        socket = self._platform.sockets.wrap(ws)
+        if is_relayed(socket):
+            await self._sub_agents.pass_on(socket, what, given)
 
     async def webSocketError(self, ws: Any, error: Any) -> None:  # noqa: ANN401, N802 - the platform's
         """Handle an error of a connection. Called by the platform; write `on_error` instead."""
@@ -481,7 +500,9 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
         if op == "state":
             await self._lifecycle.ensure_started()
             return self._state_store.json()
-        raise PeerError(f"there is no internal operation {op[:80]!r}")
+        from agents_runtime.sub_agents.hosted import Hosted
+
+        return await Hosted(self, self._platform, lambda: self._sub_agents).answer(op, given)
 
     # How it works inside
 
@@ -512,7 +533,7 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
         try:
             return await self._handshake.accept(request)
         except Refusal as refusal:
-            return closed_upgrade(refusal.code, refusal.reason)
+            return self._platform.sockets.refuse(refusal.code, refusal.reason)
         except Exception as error:  # whatever `get_connection_tags` raises
             await self._report(error)
             return self._failed(request, error)
@@ -520,7 +541,7 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
     def _failed(self, request: Any, error: Exception) -> Any:  # noqa: ANN401 - the platform's
         """Answer an event that failed, without telling why, unless this is development."""
         if is_upgrade(request):
-            return closed_upgrade(wire.SETUP_FAILED_CODE, wire.SETUP_FAILED)
+            return self._platform.sockets.refuse(wire.SETUP_FAILED_CODE, wire.SETUP_FAILED)
         is_debug = self._definition.options.debug or self._platform.is_debug
         text = debug_text(error) if is_debug else "Internal Server Error"
         return make_response(text, 500, {"content-type": "text/plain;charset=UTF-8"})
@@ -529,7 +550,8 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
         definition = self._definition
         state = self._state_store.greeting()
         if definition.options.send_identity_on_connect:
-            if definition.warns_about_identity and not names_agent(connection.uri, self.name):
+            is_known = self._platform.inner_identity or names_agent(connection.uri, self.name)
+            if definition.warns_about_identity and not is_known:
                 definition.warn_about_identity(self.name)
             yield wire.identity(self.name, definition.kebab_name, state_follows=bool(state))
         _ = self._mcp_servers  # greets although it has nothing stored

@@ -10,11 +10,21 @@ from agents_runtime.fibers.verbs import FiberVerbs
 from agents_runtime.mcp.verbs import McpVerbs
 from agents_runtime.queue.verbs import QueueVerbs
 from agents_runtime.scheduler.verbs import SchedulerVerbs
+from agents_runtime.sub_agents.verbs import SubAgentVerbs
 from agents_runtime.tasks.verbs import TaskVerbs
 
 
 class Verbs(
-    ConnectionVerbs, CoreVerbs, SchedulerVerbs, QueueVerbs, FiberVerbs, TaskVerbs, ApprovalVerbs, EmailVerbs, McpVerbs
+    ConnectionVerbs,
+    CoreVerbs,
+    SchedulerVerbs,
+    QueueVerbs,
+    FiberVerbs,
+    TaskVerbs,
+    ApprovalVerbs,
+    EmailVerbs,
+    McpVerbs,
+    SubAgentVerbs,
 ):
     """Every verb of every capability."""
 

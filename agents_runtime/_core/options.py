@@ -33,6 +33,7 @@ class AgentOptions:
         max_alarm_memory_limit_strikes: after so many alarms in a row that ended at the platform's memory limit the
             work behind them is given up.
         max_pending: how many schedules, queue items and runs of tasks may wait, of each; more are refused.
+        max_sub_agents: how many sub-agents there may be; more are refused.
         queue_concurrency: how many queue items run at once. With 1, one after the other, in order.
         recover_after_start: recover interrupted fibers after `on_start`, which may set up what that needs. By default
             before.
@@ -54,6 +55,7 @@ class AgentOptions:
     keep_alive_interval_ms: int = 30_000
     max_alarm_memory_limit_strikes: int = 3
     max_pending: int = 100_000
+    max_sub_agents: int = 10_000
     queue_concurrency: int = 1
     recover_after_start: bool = False
     fiber_recovery_scan_deadline_ms: int = 10_000

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from agents_runtime._platform.ports import Clock, Entropy, Mail, Namespace, Platform
 
+INNER_PREFIX = "cf-agents:"
+"""How the ids of agents inside agents begin."""
+
 if sys.platform == "emscripten":
     from workers import DurableObject as _SdkDurableObject
 
@@ -33,10 +36,10 @@ if sys.platform == "emscripten":
         headers_starting,
         http,
         namespaces_of,
-        platform_of,
         standalone,
         timing_of,
     )
+    from agents_runtime._platform.workers import platform_of as _host_platform
 
     def mail_port() -> Mail:
         """How mails are received and sent here."""
@@ -55,8 +58,7 @@ else:
             self.ctx = ctx
             self.env = env
 
-    def platform_of(ctx: Any, env: Any) -> Platform:
-        """The port for an object, from the `ctx` and `env` its constructor was given."""
+    def _host_platform(ctx: Any, env: Any) -> Platform:
         platform: Platform | None = getattr(ctx, "agents_platform", None)
         if platform is None:
             from agents_runtime.errors import UsageError
@@ -123,6 +125,17 @@ else:
         return http
 
 
+def platform_of(ctx: Any, env: Any) -> Platform:
+    """The port for an object, from the `ctx` and `env` its constructor was given."""
+    platform = _host_platform(ctx, env)
+    identity = platform.inner_identity
+    if identity is None or not identity.startswith(INNER_PREFIX):
+        return platform
+    from agents_runtime._platform.child.platform import ChildPlatform
+
+    return ChildPlatform(platform, identity)
+
+
 def current_env() -> Any:
     """The environment of the worker that is running. Raises UsageError where none is."""
     env = _http().current_environment()
@@ -136,6 +149,11 @@ def current_env() -> Any:
 def make_response(body: str | bytes | None = None, status: int = 200, headers: Mapping[str, str] | None = None) -> Any:
     """A `workers.Response`."""
     return _http().Response(body, status=status, headers=dict(headers) if headers else None)
+
+
+def make_request(url: str, **init: Any) -> Any:
+    """A `workers.Request`."""
+    return _http().Request(url, **init)
 
 
 def stream_response(
@@ -184,3 +202,19 @@ def with_headers(response: Any, headers: Mapping[str, str]) -> Any:
 def without_headers(request: Any, names: Sequence[str]) -> Any:
     """`request` without these headers; the body is not read."""
     return _http().without_headers(request, names)
+
+
+def with_url(request: Any, url: str) -> Any:
+    """`request` with another URL; the body is not read."""
+    return _http().with_url(request, url)
+
+
+def upgrade_request(url: str, headers: Sequence[tuple[str, str]]) -> Any:
+    """A request for a WebSocket, from what was noted of it."""
+    return _http().upgrade_request(url, headers)
+
+
+def headers_of(request: Any) -> list[tuple[str, str]]:
+    """All headers of a request."""
+    fields: list[tuple[str, str]] = _http().headers_of(request)
+    return fields

@@ -9,7 +9,7 @@ Units: times are integer milliseconds since the epoch (`_ms`), durations are sec
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
 
 SqlValue = str | int | float | bytes | bool | None
@@ -121,6 +121,10 @@ class Sockets(Protocol):
         """Accept an upgrade. Returns the server end and the `workers.Response` (101) to return from `fetch`."""
         ...
 
+    def refuse(self, code: int, reason: str) -> Any:
+        """The response to an upgrade that accepts a WebSocket and closes it at once, since browsers read no status."""
+        ...
+
     def all(self, tag: str | None = None) -> Sequence[Socket]:
         """Open sockets, newest first; only those with `tag` when it is given."""
         ...
@@ -150,6 +154,30 @@ class Stub(Protocol):
 
     async def fetch(self, request: Any, **init: Any) -> Any: ...
     def __getattr__(self, name: str) -> Any: ...
+
+
+class Facets(Protocol):
+    """Objects inside this object, each with storage of its own. They have no alarm and no WebSockets."""
+
+    def classes(self) -> Collection[str]:
+        """The names of the classes that the worker exports."""
+        ...
+
+    def get(self, key: str, class_name: str, identity: str) -> Stub:
+        """A handle on the one of this key, for one call. It is made by the first call, and `identity` is its id then.
+
+        Raises:
+            Exception: the platform's own: the key has more than 256 bytes, or the object is three levels deep already.
+        """
+        ...
+
+    def abort(self, key: str, reason: str) -> None:
+        """Drop its memory, and let whatever runs in it fail."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Drop it and delete what it stored, at once. One that is not there is fine."""
+        ...
 
 
 class Namespace(Protocol):
@@ -251,6 +279,14 @@ class Platform(Protocol):
 
     @property
     def fetch(self) -> Fetch: ...
+
+    @property
+    def facets(self) -> Facets: ...
+
+    @property
+    def inner_identity(self) -> str | None:
+        """The text that the object around this one gave it as its id; None for an object that stands alone."""
+        ...
 
     @property
     def is_debug(self) -> bool:

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from agents_runtime.local.platform import LocalPlatform
 from agents_runtime.local.storage.storage import DurableObjectStorage
-from agents_runtime.local.values import JsException
 
 if TYPE_CHECKING:
     from agents_runtime.local.facets import LocalFacets
-    from agents_runtime.local.host import Host
     from agents_runtime.local.life import Life
     from agents_runtime.local.namespaces import LocalId
     from agents_runtime.local.sockets import AutoResponse, ServerEnd, WebSocket
@@ -106,24 +104,3 @@ async def _wait_for(work: Awaitable[Any]) -> None:
 def _retrieve(task: asyncio.Task[Any]) -> None:
     if not task.cancelled():
         task.exception()
-
-
-class Exports:
-    """`ctx.exports`: attribute access to the worker's classes."""
-
-    def __init__(self, host: Host) -> None:
-        self._host = host
-
-    def __getattr__(self, name: str) -> Any:
-        host = self._host
-        namespaces = host.env.agents_namespaces
-        for namespace in namespaces.values():
-            if namespace.agents_class.__name__ == name:
-                return namespace
-        if name in namespaces:
-            return namespaces[name]
-        if name in host.exported:
-            from agents_runtime.local.facets import ExportedClass
-
-            return ExportedClass(host.exported[name])
-        raise JsException("TypeError", f"the worker exports no class {name!r}") from None

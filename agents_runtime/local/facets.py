@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from agents_runtime.local.actor import Actor
 from agents_runtime.local.alarms import AlarmSlot
+from agents_runtime.local.exports import ExportedClass
 from agents_runtime.local.namespaces import LocalId, LocalNamespace
 from agents_runtime.local.values import JsException, clone
 
@@ -122,6 +123,27 @@ class LocalFacets:
             raise JsException("TypeError", f"Facet name is too long (max {MAX_KEY_BYTES} characters).")
 
 
+class InnerObjects:
+    """The port's `Facets`."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+        self._facets = LocalFacets(life)
+
+    def classes(self) -> Collection[str]:
+        return self._life.actor.host.exported_classes()
+
+    def get(self, key: str, class_name: str, identity: str) -> FacetStub:
+        host = self._life.actor.host
+        return self._facets.get(key, lambda: {"class": host.exported_classes()[class_name], "id": identity})
+
+    def abort(self, key: str, reason: str) -> None:
+        self._facets.abort(key, reason)
+
+    def delete(self, key: str) -> None:
+        self._facets.delete(key)
+
+
 class FacetStub:
     """A handle on a facet, for the life of its parent that asked for it."""
 
@@ -187,10 +209,3 @@ def _start_options(given: object, parent: Actor) -> tuple[type, LocalId | str]:
     if isinstance(cls, type) and isinstance(facet_id, str | LocalId):
         return cls, facet_id
     raise JsException("TypeError", f'a facet starts with {{"class": ctx.exports.YourClass}}, not {options!r}'[:300])
-
-
-class ExportedClass:
-    """A class of the worker that has no namespace: `ctx.exports.Cls`, good for `ctx.facets`."""
-
-    def __init__(self, cls: type) -> None:
-        self.agents_class = cls

@@ -9,19 +9,19 @@ import asyncio
 import itertools
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agents_runtime.errors import UsageError
 from agents_runtime.local.actor import RESTART_CODE, Actor
 from agents_runtime.local.alarms import AlarmScheduler
 from agents_runtime.local.clock import HostClock, SystemClock, Timer
-from agents_runtime.local.context import Exports
 from agents_runtime.local.entropy import Entropy, SystemEntropy
 from agents_runtime.local.environment import Env, ExecutionContext, host_wait_until
+from agents_runtime.local.exports import Exports, exported_classes
 from agents_runtime.local.fetching import fetch_over_network
 from agents_runtime.local.files import default_open_databases
-from agents_runtime.local.life import Life, current_life
+from agents_runtime.local.life import Life, install_task_factory
 from agents_runtime.local.mail.room import MailRoom
 from agents_runtime.local.memory import give_back_memory
 from agents_runtime.local.namespaces import LocalId, LocalNamespace
@@ -32,6 +32,8 @@ from agents_runtime.local.store import DiskStore, MemoryStore, Store
 from agents_runtime.local.values import JsException
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from agents_runtime._platform.ports import Fetch
     from agents_runtime.local.shim.request import Request
     from agents_runtime.local.shim.response import Response
@@ -78,7 +80,7 @@ class Host:
         self.env.agents_host = self
         self.wait_until = host_wait_until(self)
         self.exports = Exports(self)
-        self.exported: dict[str, type] = {}
+        self._main_module: ModuleType | None = None
         self.alarms = AlarmScheduler(self.clock, self.store.alarms, self._fire_alarm)
         self.on_error: ErrorListener = log_error
         self.outgoing: Fetch = fetch_over_network
@@ -113,9 +115,13 @@ class Host:
         self.env.define(binding or cls.__name__, namespace)
         return namespace
 
-    def export(self, cls: type) -> None:
-        """Make a class reachable as `ctx.exports.<its name>`, for objects inside objects. Bound ones are already."""
-        self.exported[cls.__name__] = cls
+    def export(self, module: ModuleType) -> None:
+        """Let the classes that this main module has be those of `ctx.exports`."""
+        self._main_module = module
+
+    def exported_classes(self) -> Mapping[str, type]:
+        """The classes of `ctx.exports` by name: those bound, and those that the main module has."""
+        return exported_classes(self._main_module, self._classes.values())
 
     def set_entrypoint(self, entrypoint: Any) -> None:
         """The worker's `Default` class, or a function `(request, env, ctx)`; it answers `fetch`."""
@@ -379,20 +385,3 @@ SETTLED_AFTER_PASSES = 12
 def log_error(actor: Actor, event: str, error: BaseException) -> None:
     """Log an exception that no caller will see."""
     logger.error("%r: %s failed", actor, event, exc_info=error)
-
-
-def install_task_factory(loop: asyncio.AbstractEventLoop) -> None:
-    """Count tasks that an object's code starts as that object's background work."""
-    former = loop.get_task_factory()
-    if getattr(former, "agents_runtime", False):
-        return
-
-    def factory(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Future[Any]:
-        task = asyncio.Task(work, loop=loop, **options) if former is None else former(loop, work, **options)
-        life = current_life.get()
-        if life is not None and life.ended is None and isinstance(task, asyncio.Task):
-            life.adopt(task)
-        return task
-
-    factory.agents_runtime = True  # type: ignore[attr-defined] # marks our factory, so that it is installed once
-    loop.set_task_factory(factory)

@@ -194,3 +194,20 @@ def _current_task() -> asyncio.Task[Any] | None:
         return asyncio.current_task()
     except RuntimeError:
         return None
+
+
+def install_task_factory(loop: asyncio.AbstractEventLoop) -> None:
+    """Count tasks that an object's code starts as that object's background work."""
+    former = loop.get_task_factory()
+    if getattr(former, "agents_runtime", False):
+        return
+
+    def factory(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Future[Any]:
+        task = asyncio.Task(work, loop=loop, **options) if former is None else former(loop, work, **options)
+        life = current_life.get()
+        if life is not None and life.ended is None and isinstance(task, asyncio.Task):
+            life.adopt(task)
+        return task
+
+    factory.agents_runtime = True  # type: ignore[attr-defined] # marks our factory, so that it is installed once
+    loop.set_task_factory(factory)

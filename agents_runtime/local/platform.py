@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agents_runtime.local.alarms import AlarmSlot
     from agents_runtime.local.clock import HostClock
     from agents_runtime.local.entropy import Entropy
+    from agents_runtime.local.facets import InnerObjects
     from agents_runtime.local.life import Life
     from agents_runtime.local.namespaces import LocalId
 
@@ -60,6 +61,17 @@ class LocalPlatform:
     @property
     def fetch(self) -> Fetch:
         return self._life.actor.host.outgoing
+
+    @property
+    def facets(self) -> InnerObjects:
+        from agents_runtime.local.facets import InnerObjects
+
+        return InnerObjects(self._life)
+
+    @property
+    def inner_identity(self) -> str | None:
+        object_id: LocalId | str = self._life.actor.id
+        return object_id if isinstance(object_id, str) else None
 
     @property
     def is_debug(self) -> bool:
@@ -108,6 +120,13 @@ class LocalSockets:
         socket = handle(pair.server, self._life)
         socket.write_attachment(attachment)
         return socket, Response(None, status=101, web_socket=pair.client)
+
+    def refuse(self, code: int, reason: str) -> Any:
+        from agents_runtime.local.shim.response import Response
+
+        pair = WebSocketPair()
+        pair.client.deliver_close((code, reason))
+        return Response(None, status=101, web_socket=pair.client)
 
     def all(self, tag: str | None = None) -> list[WebSocket]:
         return self._table.open_handles(self._life, tag)

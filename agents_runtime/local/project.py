@@ -70,6 +70,8 @@ class Project:
     def bind(self, host: Host) -> Assets | None:
         """Put the classes, variables and the entrypoint into `host`. Returns the files to serve beside it."""
         keys = storage_keys(self.config.migrations)
+        if self.module is not None:
+            host.export(self.module)
         for binding in self.config.bindings:
             cls = self.classes[binding.class_name]
             host.bind(cls, binding.name, key=keys[binding.class_name])
@@ -83,9 +85,9 @@ class Project:
         if assets is not None and self.config.assets is not None and self.config.assets.binding:
             host.env.define(self.config.assets.binding, assets)
         host.set_entrypoint(self.entrypoint)
+        host.mail.set_up(self.config.send_email, getattr(self.module, "on_email", None))
         return assets
 
-        host.mail.set_up(self.config.send_email, getattr(self.module, "on_email", None))
 
 class ProjectLoader:
     """Loads the project of one folder, again and again."""
@@ -259,8 +261,8 @@ def _find_entrypoint(config: Config, module: ModuleType) -> Entrypoint | None:
 def _unbound(config: Config, module: ModuleType, classes: Mapping[str, type]) -> tuple[str, ...]:
     bound = set(classes.values())
     return tuple(
-        f"{module.__name__}.py: {name} has no binding, so nothing can reach it; add it to durable_objects.bindings in"
-        f" {config.file.name}"
+        f"{module.__name__}.py: {name} has no binding, so it can only be a sub-agent; to reach it otherwise add it to"
+        f" durable_objects.bindings in {config.file.name}"
         for name, value in vars(module).items()
         if _is_user_class(value, DurableObject) and value not in bound and value.__module__ == module.__name__
     )

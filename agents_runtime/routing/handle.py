@@ -145,6 +145,11 @@ class Pending(Generic[Result]):
         return self._ask().__await__()
 
 
+def stub_of(handle: AgentHandle[Any]) -> Any:  # noqa: ANN401 - a platform stub
+    """The platform's stub behind a handle."""
+    return handle._stub  # pyright: ignore[reportPrivateUsage] # of this module
+
+
 async def call_entry(stub: Any, operation: str, payload: object, class_name: str) -> Any:  # noqa: ANN401 - a platform stub
     """Call the one internal method that agents have for each other. Errors come out as the handle documents them."""
     try:

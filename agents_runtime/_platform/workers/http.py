@@ -139,16 +139,38 @@ def closed_upgrade(code: int, reason: str) -> Response:
     return Response(None, status=101, web_socket=client)
 
 
+def with_url(request: Request, url: str) -> Request:
+    """`request` with another URL; the body is passed on unread."""
+    return Request(js.Request.new(url, request.js_object))
+
+
+def upgrade_request(url: str, headers: Sequence[tuple[str, str]]) -> Request:
+    """A request for a WebSocket."""
+    fields = js.Headers.new()
+    for name, value in headers:
+        fields.append(name, value)
+    return Request(js.Request.new(url, headers=fields))
+
+
+def headers_of(request: Request) -> list[tuple[str, str]]:
+    """All headers of a request."""
+    fields: Any = request.js_object.headers
+    return [(name, value) for name, value in fields]
+
+
 __all__ = [
     "Request",
     "Response",
     "closed_upgrade",
     "current_environment",
     "header_of",
+    "headers_of",
     "headers_starting",
     "read_body",
     "socket_frames",
     "stream_response",
+    "upgrade_request",
     "with_headers",
+    "with_url",
     "without_headers",
 ]

@@ -15,6 +15,7 @@ import js
 from pyodide.ffi import create_once_callable, create_proxy
 
 from agents_runtime._platform.workers.bindings import namespaces_of
+from agents_runtime._platform.workers.facets import WorkersFacets
 from agents_runtime._platform.workers.fetching import fetch_over_network
 from agents_runtime._platform.workers.sockets import WorkersSockets
 from agents_runtime._platform.workers.storage import WorkersAlarm, WorkersKeyValue, WorkersSqlStore
@@ -108,6 +109,15 @@ class WorkersPlatform:
     @cached_property
     def sockets(self) -> WorkersSockets:
         return WorkersSockets(self._raw)
+
+    @cached_property
+    def facets(self) -> WorkersFacets:
+        return WorkersFacets(self._raw)
+
+    @property
+    def inner_identity(self) -> str | None:
+        object_id = self._raw.id
+        return object_id if isinstance(object_id, str) else None
 
     def namespaces(self) -> Mapping[str, Any]:
         return namespaces_of(self._env)

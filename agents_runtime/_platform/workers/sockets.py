@@ -9,6 +9,7 @@ import js
 from pyodide.ffi import JsException, to_js
 from workers import Response
 
+from agents_runtime._platform.workers.http import closed_upgrade
 from agents_runtime._platform.workers.values import from_json_value, to_frame
 from agents_runtime.errors import SocketClosed
 
@@ -88,6 +89,9 @@ class WorkersSockets:
         socket = self.wrap(server)
         socket.write_attachment(attachment)
         return socket, Response(None, status=101, web_socket=client)
+
+    def refuse(self, code: int, reason: str) -> Response:
+        return closed_upgrade(code, reason)
 
     def all(self, tag: str | None = None) -> list[WorkersSocket]:
         raw = self._ctx.getWebSockets() if tag is None else self._ctx.getWebSockets(tag)

@@ -20,10 +20,13 @@ __all__ = [
     "Request",
     "Response",
     "current_environment",
+    "headers_of",
     "read_body",
     "socket_frames",
     "stream_response",
+    "upgrade_request",
     "with_headers",
+    "with_url",
     "without_headers",
 ]
 
@@ -112,3 +115,18 @@ def without_headers(request: Request, names: Sequence[str]) -> Request:
     """The request without these headers. The body is not read."""
     fields = header_fields.without(request.raw_headers(), {name.lower() for name in names})
     return request.replaced(fields=fields, body=request.give_body())
+
+
+def with_url(request: Request, url: str) -> Request:
+    """The request with another URL. The body is not read."""
+    return request.replaced(url=url, body=request.give_body())
+
+
+def upgrade_request(url: str, headers: Sequence[tuple[str, str]]) -> Request:
+    """A request for a WebSocket."""
+    return Request.from_server("GET", url, [(name, value) for name, value in headers])
+
+
+def headers_of(request: Request) -> list[tuple[str, str]]:
+    """All headers of a request."""
+    return list(request.raw_headers())

@@ -140,9 +140,11 @@ class Request(Content):
         """A second request with the same content. Raises BodyUsedError when the body was read."""
         return self.replaced(body=self._split_body())
 
-    def replaced(self, *, fields: header_fields.Fields | None = None, body: Raw = None) -> Request:
-        """The same request with other header fields or another body. Internal."""
-        request = Request.from_server(self._method, self._url, self._fields if fields is None else fields)
+    def replaced(
+        self, *, fields: header_fields.Fields | None = None, body: Raw = None, url: str | None = None
+    ) -> Request:
+        """The same request with other header fields, another body or URL. Internal."""
+        request = Request.from_server(self._method, url or self._url, self._fields if fields is None else fields)
         request._body, request._cf, request._options = body, self._cf, self._options
         return request
 

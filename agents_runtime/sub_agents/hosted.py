@@ -1,0 +1,127 @@
+"""The inner side of a sub-agent: what its parent hands it, given to the agent as the platform would give it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from agents_runtime._platform.base import upgrade_request
+from agents_runtime._platform.child.platform import ChildPlatform
+from agents_runtime._platform.child.sockets import UPGRADE, Upgrade
+from agents_runtime.errors import PeerError
+from agents_runtime.sub_agents.errors import NotASubAgent
+from agents_runtime.sub_agents.hops import closing_of
+
+if TYPE_CHECKING:
+    from agents_runtime._platform.child.uplink import Batch
+    from agents_runtime._platform.ports import Platform
+    from agents_runtime.sub_agents.children import SubAgents
+    from agents_runtime.sub_agents.front import Carried
+
+PLAIN = (dict, list, str, int, float, type(None))
+PASSED = ("start", "call", "state")
+
+
+class Inner(Protocol):
+    """The agent."""
+
+    async def cf_agents_internal(self, op: str, payload: Carried) -> Carried:
+        """Answer another part of the library."""
+        ...
+
+    async def fetch(self, request: Carried) -> Carried:
+        """Serve a request."""
+        ...
+
+    async def alarm(self, info: Carried = None) -> None:
+        """Do what is due."""
+        ...
+
+    async def webSocketMessage(self, ws: Carried, message: Carried) -> None:  # noqa: N802 - the platform's
+        """Handle a frame."""
+        ...
+
+    async def webSocketClose(self, ws: Carried, code: int, reason: str, was_clean: bool) -> None:  # noqa: N802 - as above
+        """Handle the end of a connection."""
+        ...
+
+
+class Hosted:
+    """Answers what the agents around an agent ask of it."""
+
+    def __init__(self, agent: Inner, platform: Platform, children: Callable[[], SubAgents]) -> None:
+        self._agent = agent
+        self._platform = platform
+        self._children = children
+
+    async def answer(self, op: str, given: dict[str, Any]) -> Carried:
+        """Answer an operation of `cf_agents_internal` that concerns sub-agents. Raises PeerError for any other."""
+        if op == "sub":
+            return await self._answer_parent(given)
+        if op == "up":
+            children = self._children()
+            batches: list[Batch] = given["batches"]
+            children.front.take_up(batches)
+            return None
+        if op == "down":
+            return await self._children().answer_down(given)
+        if op == "child":
+            return await self._children().answer_child(given)
+        raise PeerError(f"there is no internal operation {op[:80]!r}")
+
+    async def _answer_parent(self, given: dict[str, Any]) -> dict[str, Any]:
+        platform = self._platform
+        if not isinstance(platform, ChildPlatform):
+            raise NotASubAgent
+        if not platform.uplink.admit(given.get("home"), given["epoch"]):
+            platform.sockets.lose_all()
+        result = await self._do(platform, given["op"], given["payload"] or {})
+        # What the platform might refuse to carry must take nothing along that would be lost with it.
+        return {"result": result, "up": platform.uplink.take() if isinstance(result, PLAIN) else []}
+
+    async def _do(self, platform: ChildPlatform, op: str, payload: dict[str, Any]) -> Carried:
+        if op in PASSED:
+            return await self._agent.cf_agents_internal(op, payload)
+        if op == "hello":
+            return None
+        if op == "down":
+            return await self._children().answer_down(payload)
+        if op == "forget":
+            return await self._children().do_here(op, payload)
+        if op == "alarm":
+            platform.alarm.fired()
+            return await self._agent.alarm()
+        if op == "connect":
+            return await self._connect(platform, payload)
+        if op == "message":
+            return await self._message(platform, payload)
+        if op == "closed":
+            return await self._closed(platform, payload)
+        raise PeerError(f"there is no operation {op[:80]!r}")
+
+    async def _connect(self, platform: ChildPlatform, payload: dict[str, Any]) -> dict[str, Any]:
+        upgrade = Upgrade(payload["id"])
+        UPGRADE.set(upgrade)
+        try:
+            response = await self._agent.fetch(upgrade_request(payload["url"], payload["headers"]))
+        finally:
+            UPGRADE.set(None)
+        if upgrade.is_accepted:
+            return {"accepted": True, "path": upgrade.path or platform.uplink.path}
+        if upgrade.is_accepted is None:
+            upgrade.code, upgrade.reason = closing_of(int(response.status))
+        return {"accepted": False, "code": upgrade.code, "reason": upgrade.reason}
+
+    async def _message(self, platform: ChildPlatform, payload: dict[str, Any]) -> None:
+        socket = platform.sockets.find(payload["id"])
+        data: Any = payload["data"]
+        if socket is None:
+            platform.uplink.post("close", payload["id"], 1011, "The sub-agent does not know this connection")
+        elif not platform.sockets.answers(socket, data):
+            await self._agent.webSocketMessage(socket, data if isinstance(data, str) else bytes(data))
+
+    async def _closed(self, platform: ChildPlatform, payload: dict[str, Any]) -> None:
+        socket = platform.sockets.find(payload["id"])
+        if socket is not None:
+            platform.sockets.remove(socket)
+            await self._agent.webSocketClose(socket, payload["code"], payload["reason"], payload["was_clean"])
