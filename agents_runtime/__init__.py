@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from agents_runtime.rpc.decorate import CallableMetadata, call_callable, callable, get_callable_methods
     from agents_runtime.rpc.streaming import StreamingResponse
     from agents_runtime.tasks.declare import task
+    from agents_runtime.workflows.errors import WorkflowRejected
+    from agents_runtime.workflows.workflow import AgentWorkflow
 
 __version__ = "0.1.0"
 
@@ -62,6 +64,7 @@ _HOMES = {
     "AgentError": "errors",
     "AgentHandle": "routing.handle",
     "AgentOptions": "_core.options",
+    "AgentWorkflow": "workflows.workflow",
     "CallableMetadata": "rpc.decorate",
     "Connection": "connections.connection",
     "ConnectionContext": "connections.handshake",
@@ -80,6 +83,7 @@ _HOMES = {
     "SqlError": "errors",
     "StreamingResponse": "rpc.streaming",
     "UsageError": "errors",
+    "WorkflowRejected": "workflows.errors",
     "build_agent_path": "routing.urls",
     "build_agent_url": "routing.urls",
     "call_callable": "rpc.decorate",
@@ -111,6 +115,7 @@ __all__ = [
     "AgentError",
     "AgentHandle",
     "AgentOptions",
+    "AgentWorkflow",
     "CallableMetadata",
     "Connection",
     "ConnectionContext",
@@ -129,6 +134,7 @@ __all__ = [
     "SqlError",
     "StreamingResponse",
     "UsageError",
+    "WorkflowRejected",
     "__version__",
     "build_agent_path",
     "build_agent_url",

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, cast
 
 from agents_runtime._core import wire
-from agents_runtime._core.capability import DONE, Done, Parts, capability
+from agents_runtime._core.capability import DONE, Done, Parts, capability, stored_tables
 from agents_runtime._core.events import Emitter, Observability, subscribers
 from agents_runtime._core.failures import debug_text
 from agents_runtime._core.identity import Identity, StartProps
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from agents_runtime.scheduler.schedules import Schedules
     from agents_runtime.sub_agents.children import SubAgents
     from agents_runtime.tasks.engine import Tasks
+    from agents_runtime.workflows.workflows import Workflows
 
 logger = logging.getLogger("agents_runtime")
 
@@ -99,7 +100,7 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
         gate = self._platform.block_concurrency if self._definition.starts_with_user_code else None
         self._lifecycle = Lifecycle(self._start, gate)
         self._entry = Entry(self._scope, self._lifecycle)
-        self._parts = Parts(self, self._definition.parts, self._stored_tables)
+        self._parts = Parts(self, self._definition.parts, lambda: stored_tables(self._platform.sql))
 
     # The parts, in the order in which they are told about events
 
@@ -187,6 +188,12 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
 
         store, publish, wake = ApprovalStore(self._platform.sql), self._connections.publish, self._wakeups.refresh
         return Approvals(store, self._platform.clock, publish, wake, lambda: self._tasks.notify, self._emit)
+
+    @capability.stored("cf_agents_workflows")
+    def _workflows(self) -> Workflows:
+        from agents_runtime.workflows.workflows import make_workflows
+
+        return make_workflows(self._surroundings, self, self._state_store)
 
     @capability.lazy
     def _inbox(self) -> Inbox:
@@ -497,6 +504,8 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
                 return result  # bytes, for example: the platform carries more than JSON, and says so if it does not
         if op == "email":
             return await self._inbox.handle(given)
+        if op == "workflow":
+            return await self._workflows.handle(given)
         if op == "state":
             await self._lifecycle.ensure_started()
             return self._state_store.json()
@@ -505,10 +514,6 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
         return await Hosted(self, self._platform, lambda: self._sub_agents).answer(op, given)
 
     # How it works inside
-
-    def _stored_tables(self) -> set[str]:
-        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'cf_agents_%'"
-        return {row["name"] for row in self._platform.sql.execute(query)}
 
     async def _start(self) -> None:
         try:

@@ -12,6 +12,7 @@ from agents_runtime.queue.verbs import QueueVerbs
 from agents_runtime.scheduler.verbs import SchedulerVerbs
 from agents_runtime.sub_agents.verbs import SubAgentVerbs
 from agents_runtime.tasks.verbs import TaskVerbs
+from agents_runtime.workflows.verbs import WorkflowVerbs
 
 
 class Verbs(
@@ -25,6 +26,7 @@ class Verbs(
     EmailVerbs,
     McpVerbs,
     SubAgentVerbs,
+    WorkflowVerbs,
 ):
     """Every verb of every capability."""
 

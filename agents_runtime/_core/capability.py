@@ -7,10 +7,13 @@ what its constructor names, and is a plain attribute from then on. A subclass re
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Generator, Iterable, Mapping
-from typing import Any, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from agents_runtime._core.peer import Peer
 from agents_runtime.errors import UsageError
+
+if TYPE_CHECKING:
+    from agents_runtime._platform.ports import SqlStore
 
 FrameHandler = Callable[[Peer, dict[str, Any]], Awaitable[None] | None]
 """Handles a decoded frame: something to wait for, or None when the frame is none of its own after all."""
@@ -123,6 +126,12 @@ def declared(cls: type) -> dict[str, capability[Any]]:
     )
     found = {name: getattr(cls, name) for name in names}
     return {name: value for name, value in found.items() if isinstance(value, capability)}
+
+
+def stored_tables(sql: SqlStore) -> set[str]:
+    """The tables of capabilities that an agent's storage has."""
+    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'cf_agents_%'"
+    return {row["name"] for row in sql.execute(query)}
 
 
 class Parts:

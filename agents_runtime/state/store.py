@@ -193,6 +193,15 @@ class StateStore(Capability):
             self._value = _STALE
             raise
 
+    def set_json(self, value: Json) -> None:
+        """Replace the state by JSON that comes from elsewhere."""
+        self._replace(self._codec.from_client(value), "server")
+
+    def reset(self) -> None:
+        """Let the state be the initial one, or none where the class has none."""
+        initial = self._hooks.initial()
+        self._replace(None if initial is UNSET else initial, "server")
+
     def _replace(self, state: object, source: Peer | Source) -> None:
         if self._hooks.validate is not None:
             self._hooks.validate(state, source)
