@@ -114,6 +114,8 @@ class Provider:
         self.tokens: dict[str, tuple[tuple[str, ...], float]] = {}
         self.refresh_tokens: dict[str, Grant] = {}
         self.calls: list[str] = []
+        self.deadly: Callable[[Seen], tuple[bool, Callable[[], None]] | None] = lambda seen: None
+        """None, or for a request whether it still takes effect, and what ends whoever asks before the answer."""
         self._numbers = itertools.count(1)
 
     # What tests ask
@@ -189,6 +191,16 @@ class Provider:
         parts = urlsplit(url)
         path = parts.path
         self.seen.append(Seen(method, path, headers, _fields(parts.query, headers, body)))
+        death = self.deadly(self.seen[-1])
+        if death is not None:
+            takes_effect, kill = death
+            if takes_effect:
+                self._reply(method, path, parts.query, headers, body)
+            kill()
+            raise ConnectionAbortedError("nobody is there for the answer")
+        return self._reply(method, path, parts.query, headers, body)
+
+    def _reply(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Reply:
         fields = self.seen[-1].fields
         if path in self.quirks.fails:
             return _json(self.quirks.fails[path], {"error": "server_error"})
@@ -205,7 +217,7 @@ class Provider:
         if path == "/register" and method == "POST" and self.quirks.registers:
             return self._register(fields)
         if path == "/authorize" and method == "GET":
-            return self._authorize(fields, parts.query)
+            return self._authorize(fields, query)
         if path == "/token" and method == "POST":
             return self._token(fields, headers)
         return _json(404, {"error": "not_found"})
