@@ -126,7 +126,7 @@ def _listed(status: str | Iterable[str]) -> Iterable[str]:
 def _checked_status(status: str) -> WorkflowStatus:
     if status not in STATUSES:
         raise UsageError(f"there is no status {status!r}; there are {', '.join(STATUSES)}")
-    return STATUSES[STATUSES.index(status)]
+    return cast("WorkflowStatus", status)
 
 
 def _checked_metadata(metadata: Mapping[str, object]) -> Mapping[str, str | float | bool]:

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from agents_runtime._core.capability import Capability
 from agents_runtime._core.ids import CONNECTION_ID_SIZE, nanoid
 from agents_runtime._core.jsonx import dumps, plain, size_bytes
+from agents_runtime._platform.workflows import workflows_of
 from agents_runtime.errors import RetryableError, UsageError
+from agents_runtime.routing.bindings import binding_of
 from agents_runtime.workflows.errors import UnknownWorkflow
 from agents_runtime.workflows.instances import Instances, InstanceStatus
 from agents_runtime.workflows.models import (
@@ -59,6 +61,23 @@ class Order:
     metadata: Mapping[str, object] | None = None
     agent_binding: str | None = None
     retention: Mapping[str, object] | None = None
+
+
+def make_workflows(around: Surroundings, agent: Any, states: States) -> Workflows:  # noqa: ANN401 - the agent, whatever it is
+    """The workflows of an agent: its bindings and its own identity come from the agent itself."""
+
+    def origin(binding: str | None) -> Origin:
+        return Origin(binding or _own_binding(around, type(agent)), agent.name)
+
+    return Workflows(around, agent, states, lambda: workflows_of(agent.env), origin)
+
+
+def _own_binding(around: Surroundings, cls: type) -> str:
+    try:
+        return binding_of(around.platform.namespaces(), cls)
+    except UsageError as error:
+        remedy = 'tell it: run_workflow(..., agent_binding="...")'
+        raise UsageError(f"a workflow has to know by which binding it reaches {cls.__name__}: {remedy}") from error
 
 
 class Workflows(Capability):
@@ -263,6 +282,7 @@ class Workflows(Capability):
 
     async def handle(self, message: Mapping[str, Any]) -> None:
         """Take what a workflow says."""
+        await self._around.ready()
         await self._reports.handle(message)
 
     # Looking after them
