@@ -9,6 +9,7 @@ from workers import WorkerEntrypoint
 
 from agents_runtime import (
     Agent,
+    AgentEmail,
     create_address_based_email_resolver,
     create_catch_all_email_resolver,
     create_secure_reply_email_resolver,
@@ -20,6 +21,9 @@ from agents_runtime.email.headers import message_ids
 from agents_runtime.errors import RemoteError, UsageError
 
 SECRET = "s3cret"
+
+
+KEPT: list[AgentEmail] = []
 
 
 class Desk(Agent):
@@ -84,7 +88,7 @@ class Desk(Agent):
         await self.reply_to_email(email, body="x", subject="a\r\nBcc: eve@evil.example")
 
     async def do_keep(self, email, rest):
-        type(self).kept = email
+        KEPT[:] = [email]
 
     async def on_error(self, error):
         self.set_state({**self.state, "errors": [*self.state["errors"], str(error)]})
@@ -370,9 +374,9 @@ async def test_a_bomb_is_an_error_of_that_mail_alone(runtime, desk):
 async def test_a_mail_is_over_when_the_hook_has_returned(runtime, desk):
     await runtime.email(desk, text="keep")
     with pytest.raises(UsageError, match="on_email has returned"):
-        await Desk.kept.forward("boss@example.com")
+        await KEPT[0].forward("boss@example.com")
     with pytest.raises(UsageError, match="on_email has returned"):
-        Desk.kept.set_reject("late")
+        KEPT[0].set_reject("late")
     assert not runtime._engine.host.is_live(desk.object_id) or await evictable(runtime, desk)
 
 

@@ -52,8 +52,8 @@ def test_nobody_is_a_machine_without_headers():
 
 def test_a_mail_that_goes_in_circles_is_known():
     assert loop_problem(EmailHeaders([("Received", "x")] * 100), "a@b") is None
-    assert "hops" in loop_problem(EmailHeaders([("Received", "x")] * 101), "a@b")
-    assert "forwarded" in loop_problem(EmailHeaders([("X-Loop", "A@b")]), "a@b")
+    assert "hops" in (loop_problem(EmailHeaders([("Received", "x")] * 101), "a@b") or "")
+    assert "forwarded" in (loop_problem(EmailHeaders([("X-Loop", "A@b")]), "a@b") or "")
     assert loop_problem(EmailHeaders([("X-Loop", "c@d")]), "a@b") is None
 
 

@@ -1,0 +1,90 @@
+"""The outbox: kept on disk before it counts, listed in order, read by anybody."""
+
+import email
+import json
+
+import pytest
+
+from agents_runtime.errors import StorageError
+from agents_runtime.local.mail.outbox import DiskOutbox, MemoryOutbox, SentMail, changed
+
+
+def mail(number=1, status="kept"):
+    raw = f"Subject: =?utf-8?q?n=C2=BA?= {number}\r\n\r\nHallo {number}\r\n".encode()
+    return SentMail(f"{1_760_000_000_000 + number:013d}-abcdefghij", "send", "a@b", ("c@d", "e@f"), number, raw, status)
+
+
+@pytest.fixture(params=["memory", "disk"])
+def outbox(request, tmp_path):
+    return MemoryOutbox() if request.param == "memory" else DiskOutbox(tmp_path / "data" / "outbox")
+
+
+def test_what_is_added_is_listed_in_order_and_found(outbox):
+    assert outbox.all() == []
+    for number in (3, 1, 2):
+        outbox.add(mail(number))
+    assert outbox.all() == [mail(1), mail(2), mail(3)]
+    assert outbox.get(mail(2).id) == mail(2)
+    assert outbox.get("1760000000009-abcdefghij") is None
+    assert (mail(2).subject, mail(2).text) == ("nº 2", "Hallo 2\n")
+
+
+def test_what_becomes_of_a_mail(outbox):
+    outbox.add(mail(1, "waiting"))
+    outbox.update(changed(mail(1, "waiting"), "failed", "nobody there"))
+    [after] = outbox.all()
+    assert (after.status, after.attempts, after.problem) == ("failed", 1, "nobody there")
+
+
+def test_clearing_keeps_what_waits(outbox):
+    for number, status in enumerate(["kept", "waiting", "sent", "failed"]):
+        outbox.add(mail(number, status))
+    assert outbox.clear() == 3
+    assert [one.status for one in outbox.all()] == ["waiting"]
+
+
+def test_a_listener_hears_of_each(outbox):
+    heard = []
+    outbox.on_added = heard.append
+    outbox.add(mail())
+    assert heard == [mail()]
+
+
+def test_the_files_are_plain(tmp_path):
+    outbox = DiskOutbox(tmp_path)
+    outbox.add(mail())
+    [eml], [envelope] = tmp_path.glob("*.eml"), tmp_path.glob("*.json")
+    assert email.message_from_bytes(eml.read_bytes())["subject"]
+    assert json.loads(envelope.read_text())["to"] == ["c@d", "e@f"]
+    assert {path.name[0] for path in tmp_path.iterdir()} == {"1"}, "no draft is left"
+
+
+def test_half_a_mail_does_not_count(tmp_path):
+    outbox = DiskOutbox(tmp_path)
+    outbox.add(mail(1))
+    (tmp_path / f"{mail(2).id}.json").write_text(json.dumps(mail(2).envelope()))
+    (tmp_path / f".{mail(2).id}.eml.1").write_bytes(b"Subj")
+    assert outbox.all() == [mail(1)]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"id": 1}'])
+def test_a_damaged_envelope_hides_its_mail_alone(tmp_path, content, caplog):
+    outbox = DiskOutbox(tmp_path)
+    outbox.add(mail(1))
+    outbox.add(mail(2))
+    (tmp_path / f"{mail(1).id}.json").write_text(content)
+    assert outbox.all() == [mail(2)]
+    assert "cannot be read" in caplog.text
+
+
+@pytest.mark.parametrize("mail_id", ["../secret", "..", "", "1760000000001-abc/../../x", "1760000000001-abcdefghij\0"])
+def test_an_id_leads_to_no_other_file(tmp_path, mail_id):
+    (tmp_path / "secret.eml").write_text("x")
+    (tmp_path / "secret.json").write_text("{}")
+    assert DiskOutbox(tmp_path / "outbox").get(mail_id) is None
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "outbox").write_text("in the way")
+    with pytest.raises(StorageError, match="so it is not sent"):
+        DiskOutbox(tmp_path / "outbox").add(mail())
