@@ -64,6 +64,8 @@ class NoWayBack:
 
     __slots__ = ()
 
+    can_ask = False
+
     def notify(self, method: str, params: Mapping[str, Json]) -> None:
         """Drop it."""
 

@@ -17,7 +17,7 @@ from agents_runtime.mcp.protocol.versions import (
     is_severe_enough,
 )
 from agents_runtime.mcp.server.asking import Ask, Elicited, InputNeeded
-from agents_runtime.mcp.server.caller import NO_WAY_BACK, Caller, Outbound
+from agents_runtime.mcp.server.caller import NO_WAY_BACK, Caller, Outbound, no_way_back
 from agents_runtime.mcp.server.subscriptions import Changes
 
 if TYPE_CHECKING:
@@ -143,6 +143,12 @@ class McpContext:
             return question.is_possible(self.caller.capabilities)
         return isinstance(self.caller.capabilities.get(question), Mapping)
 
+    def close_stream(self) -> None:
+        """Let go of the connection of a legacy session: the client comes back for what follows. Else do nothing."""
+        close = getattr(self._way_back, "close_stream", None)
+        if close is not None:
+            close()
+
     @property
     def remembered(self) -> Json:
         """What `remember` was given before the last question of this call; None before the first one."""
@@ -183,6 +189,8 @@ class McpContext:
 
     def _refuse(self, question: Ask) -> None:
         (name,) = question.needs
+        if not self.caller.is_modern and not getattr(self._way_back, "can_ask", True):
+            no_way_back(question.method)
         if self.caller.is_modern:
             raise McpError(
                 MISSING_CLIENT_CAPABILITY,

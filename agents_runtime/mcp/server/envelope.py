@@ -88,4 +88,4 @@ def check_mirrored(mirrored: tuple[MirroredParam, ...], request: Request, header
 
 def _present(header_of: HeaderOf, names: tuple[str, ...]) -> Mapping[str, str]:
     values = {name: header_of(name) for name in names}
-    return {name: value for name, value in values.items() if value is not None}
+    return {name: value.strip(" \t") for name, value in values.items() if value is not None}

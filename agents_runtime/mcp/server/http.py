@@ -113,6 +113,8 @@ class Replies:
 
     __slots__ = ("_frames", "changed")
 
+    can_ask = False
+
     def __init__(self) -> None:
         self._frames: deque[str] = deque()
         self.changed = asyncio.Event()
