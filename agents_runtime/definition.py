@@ -14,6 +14,7 @@ from agents_runtime._core.capability import declared
 from agents_runtime._core.options import resolve_options
 from agents_runtime.context import Entry, entered
 from agents_runtime.errors import DefinitionError
+from agents_runtime.mcp.server.exposure import offer_tools
 from agents_runtime.routing.urls import camel_case_to_kebab_case
 from agents_runtime.rpc.decorate import exposed_by
 from agents_runtime.state.codec import StateCodec
@@ -218,6 +219,7 @@ def define(cls: type, base: type, entry_of: Callable[[Any], Entry]) -> Definitio
                 f"{cls.__name__}.{exposed.attribute} is a hook of Agent and cannot be @callable as {name!r}: "
                 "write a method of its own that does what the client may ask for"
             )
+    offer_tools(cls, base)
     definition = Definition(cls, base)
     _check_tasks(cls, base, definition)
     for name, expected in HOOK_ARGUMENTS.items():
