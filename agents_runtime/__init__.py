@@ -38,6 +38,13 @@ if TYPE_CHECKING:
         UsageError,
     )
     from agents_runtime.mcp.oauth.options import McpOAuthClient
+    from agents_runtime.mcp.protocol.messages import McpError
+    from agents_runtime.mcp.server.auth import get_mcp_auth_context
+    from agents_runtime.mcp.server.context import McpContext
+    from agents_runtime.mcp.server.handler import create_mcp_handler
+    from agents_runtime.mcp.server.register import register_mcp_tools
+    from agents_runtime.mcp.server.server import McpServer
+    from agents_runtime.mcp.tools.declare import call_tool, get_tool_methods, tool
     from agents_runtime.routing.cors import Cors
     from agents_runtime.routing.handle import AgentHandle
     from agents_runtime.routing.hooks import reject
@@ -72,7 +79,10 @@ _HOMES = {
     "CurrentAgent": "_core.peer",
     "EmailRoute": "email.resolvers",
     "Event": "_core.events",
+    "McpContext": "mcp.server.context",
+    "McpError": "mcp.protocol.messages",
     "McpOAuthClient": "mcp.oauth.options",
+    "McpServer": "mcp.server.server",
     "NonRetryableError": "errors",
     "Observability": "_core.events",
     "PeerError": "errors",
@@ -87,18 +97,23 @@ _HOMES = {
     "build_agent_path": "routing.urls",
     "build_agent_url": "routing.urls",
     "call_callable": "rpc.decorate",
+    "call_tool": "mcp.tools.declare",
     "callable": "rpc.decorate",
     "camel_case_to_kebab_case": "routing.urls",
     "create_address_based_email_resolver": "email.resolvers",
     "create_catch_all_email_resolver": "email.resolvers",
     "create_header_based_email_resolver": "email.resolvers",
+    "create_mcp_handler": "mcp.server.handler",
     "create_secure_reply_email_resolver": "email.resolvers",
     "get_agent_by_id": "routing.lookup",
     "get_agent_by_name": "routing.lookup",
     "get_callable_methods": "rpc.decorate",
     "get_current_agent": "context",
+    "get_mcp_auth_context": "mcp.server.auth",
+    "get_tool_methods": "mcp.tools.declare",
     "is_auto_reply_email": "email.headers",
     "name_for": "routing.urls",
+    "register_mcp_tools": "mcp.server.register",
     "reject": "routing.hooks",
     "route_agent_email": "email.route",
     "route_agent_request": "routing.route",
@@ -107,6 +122,7 @@ _HOMES = {
     "stream_response": "_platform.base",
     "subscribe": "_core.events",
     "task": "tasks.declare",
+    "tool": "mcp.tools.declare",
 }
 
 __all__ = [
@@ -123,7 +139,10 @@ __all__ = [
     "CurrentAgent",
     "EmailRoute",
     "Event",
+    "McpContext",
+    "McpError",
     "McpOAuthClient",
+    "McpServer",
     "NonRetryableError",
     "Observability",
     "PeerError",
@@ -139,18 +158,23 @@ __all__ = [
     "build_agent_path",
     "build_agent_url",
     "call_callable",
+    "call_tool",
     "callable",
     "camel_case_to_kebab_case",
     "create_address_based_email_resolver",
     "create_catch_all_email_resolver",
     "create_header_based_email_resolver",
+    "create_mcp_handler",
     "create_secure_reply_email_resolver",
     "get_agent_by_id",
     "get_agent_by_name",
     "get_callable_methods",
     "get_current_agent",
+    "get_mcp_auth_context",
+    "get_tool_methods",
     "is_auto_reply_email",
     "name_for",
+    "register_mcp_tools",
     "reject",
     "route_agent_email",
     "route_agent_request",
@@ -159,6 +183,7 @@ __all__ = [
     "stream_response",
     "subscribe",
     "task",
+    "tool",
 ]
 
 
