@@ -9,7 +9,7 @@ from typing import Any, Literal
 HEADER = "x-cf-agents-mcp"
 """Routing strips every header that begins like this from requests of clients."""
 
-Kind = Literal["post", "get", "delete", "sse", "sse-post", "modern"]
+Kind = Literal["open", "post", "get", "delete", "sse", "sse-post", "modern"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,16 @@ class Head:
     Attributes:
         kind: what the client wants.
         auth: who the client is, as the authorization server said; None where there is none.
+        props: JSON that the agent starts with; None: what it was given before.
+        key: what seals the state of modern calls, in hexadecimal.
         last_event_id: the event after which a GET goes on.
         endpoint: where a client of 2024-11-05 posts to.
     """
 
     kind: Kind
     auth: dict[str, Any] | None = None
+    props: Any = None
+    key: str | None = None
     last_event_id: str | None = None
     endpoint: str | None = None
 

@@ -99,10 +99,20 @@ def before_body(headers: Mapping[str, str]) -> Refused | None:
 
 def parse_body(body: bytes) -> tuple[Message, ...] | Refused:
     """The messages of a body; several only in the batch that old clients may send."""
+    data = decode_body(body)
+    return data if isinstance(data, Refused) else messages_of(data)
+
+
+def decode_body(body: bytes) -> object:
+    """The JSON of a body, or the refusal of what is none."""
     try:
-        data: object = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError):
         return Refused(400, PARSE_ERROR, "Parse error: Invalid JSON")
+
+
+def messages_of(data: object) -> tuple[Message, ...] | Refused:
+    """The messages that decoded JSON stands for."""
     elements = cast("list[object]", data) if isinstance(data, list) else [data]
     if not elements or len(elements) > MAX_BATCH:
         return Refused(400, PARSE_ERROR, f"Parse error: a batch has 1 to {MAX_BATCH} messages")
@@ -140,6 +150,9 @@ def decide_delete(headers: Mapping[str, str]) -> Ended | Refused:
     """What becomes of a DELETE."""
     checked = _session_of(headers, version_first=False)
     return checked if isinstance(checked, Refused) else Ended(checked)
+
+
+METHOD_NOT_ALLOWED = Refused(405, SERVER_ERROR, "Method not allowed: this version of the protocol has POST only")
 
 
 def not_found(method: str) -> Refused:

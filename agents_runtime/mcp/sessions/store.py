@@ -22,6 +22,29 @@ MAX_REPLAY = 1_000
 TRIM_EVERY = 128
 
 
+class LazyTable:
+    """A table that is made with the first row of it; to look for one does not make it."""
+
+    def __init__(self, sql: SqlStore, name: str, columns: str) -> None:
+        self._sql = sql
+        self._name = name
+        self._columns = columns
+        self._is_there = False
+
+    def exists(self) -> bool:
+        """Whether there is anything to look for."""
+        if not self._is_there:
+            query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+            self._is_there = bool(self._sql.execute(query, self._name))
+        return self._is_there
+
+    def make(self) -> None:
+        """See to it that the table is there."""
+        if not self._is_there:
+            self._sql.execute(f"CREATE TABLE IF NOT EXISTS {self._name} {self._columns}")
+            self._is_there = True
+
+
 class EventStore(Protocol):
     """Where the events of a session's streams are kept, so that a client can go on after one that it has seen.
 
@@ -47,14 +70,12 @@ class SqlEventStore:
     def __init__(self, sql: SqlStore) -> None:
         self._sql = sql
         self._last: dict[str, int] = {}
-        sql.execute(
-            "CREATE TABLE IF NOT EXISTS cf_agents_mcp_events "
-            "(stream TEXT NOT NULL, number INTEGER NOT NULL, data TEXT NOT NULL, PRIMARY KEY (stream, number)) "
-            "WITHOUT ROWID"
-        )
+        columns = "(stream TEXT NOT NULL, number INTEGER NOT NULL, data TEXT NOT NULL, PRIMARY KEY (stream, number))"
+        self._table = LazyTable(sql, "cf_agents_mcp_events", f"{columns} WITHOUT ROWID")
 
     def append(self, stream: str, data: str) -> int:
         """Keep an event; gives its number."""
+        self._table.make()
         last = self._last.get(stream)
         if last is None:
             query = "SELECT max(number) AS last FROM cf_agents_mcp_events WHERE stream = ?"
@@ -69,12 +90,15 @@ class SqlEventStore:
 
     def after(self, stream: str, number: int, limit: int) -> list[tuple[int, str]]:
         """Give the events of a stream after a number, oldest first."""
+        if not self._table.exists():
+            return []
         query = "SELECT number, data FROM cf_agents_mcp_events WHERE stream = ? AND number > ? ORDER BY number LIMIT ?"
         return [(int(row["number"]), row["data"]) for row in self._sql.execute(query, stream, number, limit)]
 
     def forget(self, stream: str) -> None:
         """Delete the events of a stream."""
         self._last.pop(stream, None)
+        self._table.make()
         self._sql.execute("DELETE FROM cf_agents_mcp_events WHERE stream = ?", stream)
 
 
@@ -99,7 +123,8 @@ class SessionStore:
     def __init__(self, sql: SqlStore, kv: KeyValue) -> None:
         self._sql = sql
         self._kv = kv
-        self._has_table = False
+        columns = "(stream TEXT PRIMARY KEY NOT NULL, requests TEXT NOT NULL, done_ms INTEGER)"
+        self._table = LazyTable(sql, "cf_agents_mcp_streams", columns)
 
     # How it was opened
 
@@ -129,7 +154,7 @@ class SessionStore:
 
     def begin(self, stream: str, requests: tuple[RequestId, ...]) -> None:
         """Keep that a stream has these requests to answer."""
-        self._table()
+        self._table.make()
         text = dumps(list(requests), "requests")
         self._sql.execute("INSERT INTO cf_agents_mcp_streams VALUES (?, ?, NULL)", stream, text)
 
@@ -140,32 +165,28 @@ class SessionStore:
 
     def find(self, stream: str) -> StreamRow | None:
         """A stream; None when it is unknown."""
-        self._table()
+        if not self._table.exists():
+            return None
         rows = self._sql.execute("SELECT * FROM cf_agents_mcp_streams WHERE stream = ?", stream)
         return _row(rows[0]) if rows else None
 
     def unfinished(self) -> list[StreamRow]:
         """The streams that have something left to answer."""
-        self._table()
+        if not self._table.exists():
+            return []
         rows = self._sql.execute("SELECT * FROM cf_agents_mcp_streams WHERE done_ms IS NULL")
         return [_row(row) for row in rows]
 
     def forget_finished(self, before_ms: int, keep: int) -> list[str]:
         """Delete the streams that ended before a time, and all but the newest `keep`. Gives their ids."""
+        if not self._table.exists():
+            return []
         query = (
             "DELETE FROM cf_agents_mcp_streams WHERE done_ms IS NOT NULL AND (done_ms < ? OR stream NOT IN "
             "(SELECT stream FROM cf_agents_mcp_streams WHERE done_ms IS NOT NULL ORDER BY done_ms DESC LIMIT ?)) "
             "RETURNING stream"
         )
         return [row["stream"] for row in self._sql.execute(query, before_ms, keep)]
-
-    def _table(self) -> None:
-        if not self._has_table:
-            self._sql.execute(
-                "CREATE TABLE IF NOT EXISTS cf_agents_mcp_streams "
-                "(stream TEXT PRIMARY KEY NOT NULL, requests TEXT NOT NULL, done_ms INTEGER)"
-            )
-            self._has_table = True
 
 
 def _row(row: dict[str, Any]) -> StreamRow:

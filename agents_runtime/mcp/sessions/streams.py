@@ -273,6 +273,14 @@ class Streams:
             self._outlets[stream_id] = outlet
         return response
 
+    def close_all(self) -> None:
+        """End every connection: the session is over."""
+        for stream_id in tuple(self._outlets):
+            self._end(stream_id)
+        for socket in self._sockets.all():
+            if any(tag.startswith(TAG) for tag in socket.tags):
+                socket.close(1000, "The session was ended")
+
     def _take_over(self, stream_id: str) -> None:
         for socket in self._sockets.all(TAG + stream_id):
             socket.close(*TAKEN_OVER)
