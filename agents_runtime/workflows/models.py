@@ -107,9 +107,8 @@ def criteria_of(
     Raises:
         UsageError: there is no such status, or the metadata cannot be compared.
     """
-    statuses: tuple[WorkflowStatus, ...] | None = None
-    if status is not None:
-        statuses = tuple(map(_checked_status, _listed(status)))
+    found: list[WorkflowStatus] = [] if status is None else [_checked_status(one) for one in _listed(status)]
+    statuses = None if status is None else tuple(found)
     before_s = None if created_before is None else moment_ms(created_before) / 1000
     return Criteria(statuses, workflow_name, None if metadata is None else _checked_metadata(metadata), before_s)
 
@@ -126,7 +125,7 @@ def _listed(status: str | Iterable[str]) -> Iterable[str]:
 def _checked_status(status: str) -> WorkflowStatus:
     if status not in STATUSES:
         raise UsageError(f"there is no status {status!r}; there are {', '.join(STATUSES)}")
-    return cast("WorkflowStatus", status)
+    return status
 
 
 def _checked_metadata(metadata: Mapping[str, object]) -> Mapping[str, str | float | bool]:

@@ -67,12 +67,13 @@ def make_workflows(around: Surroundings, agent: Any, states: States) -> Workflow
     """The workflows of an agent: its bindings and its own identity come from the agent itself."""
 
     def origin(binding: str | None) -> Origin:
-        return Origin(binding or _own_binding(around, type(agent)), agent.name)
+        return Origin(binding or _own_binding(around, agent), agent.name)
 
     return Workflows(around, agent, states, lambda: workflows_of(agent.env), origin)
 
 
-def _own_binding(around: Surroundings, cls: type) -> str:
+def _own_binding(around: Surroundings, agent: object) -> str:
+    cls: type[Any] = agent.__class__
     try:
         return binding_of(around.platform.namespaces(), cls)
     except UsageError as error:
