@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, cast
 from agents_runtime._core import wire
 from agents_runtime._core.capability import DONE, Done, Parts, capability, stored_tables
 from agents_runtime._core.events import Emitter, Observability, subscribers
-from agents_runtime._core.failures import debug_text
+from agents_runtime._core.failures import http_failure
 from agents_runtime._core.identity import Identity, StartProps
 from agents_runtime._core.jsonx import plain
 from agents_runtime._core.lifecycle import Lifecycle
@@ -548,8 +548,7 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
         if is_upgrade(request):
             return self._platform.sockets.refuse(wire.SETUP_FAILED_CODE, wire.SETUP_FAILED)
         is_debug = self._definition.options.debug or self._platform.is_debug
-        text = debug_text(error) if is_debug else "Internal Server Error"
-        return make_response(text, 500, {"content-type": "text/plain;charset=UTF-8"})
+        return make_response(*http_failure(error, is_debug=is_debug))
 
     def _greeting(self, connection: Connection) -> Iterable[str]:
         definition = self._definition

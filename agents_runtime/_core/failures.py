@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from agents_runtime._core.wire import UNKNOWN_ERROR
-from agents_runtime.errors import AgentError
+from agents_runtime.errors import AgentError, RetryableError
+
+DESTROYED = "The agent was destroyed."
+"""The reason with which an agent that was destroyed leaves memory. Whoever it was still serving sees it."""
 
 _TRACEBACK = "Traceback (most recent call last)"
 MAX_ERROR_CHARS = 2_000
@@ -36,3 +39,27 @@ def debug_text(error: BaseException) -> str:
     import traceback
 
     return "".join(traceback.format_exception(error))
+
+
+def http_failure(error: BaseException, *, is_debug: bool) -> tuple[str, int, dict[str, str]]:
+    """Text, status and headers of the answer to a request that failed: 503 when it may be tried again, else 500.
+
+    Args:
+        error: what was raised.
+        is_debug: tell everything. For development only.
+    """
+    headers = {"content-type": "text/plain;charset=UTF-8"}
+    if isinstance(error, RetryableError):
+        wait_s = max(1, -(-(error.retry_after_ms or 0) // 1000))
+        return error.public_message, 503, {**headers, "retry-after": str(wait_s)}
+    return debug_text(error) if is_debug else "Internal Server Error", 500, headers
+
+
+def just_destroyed() -> RetryableError:
+    """What an event gets that meets an agent which is just being destroyed."""
+    return RetryableError("The agent has just been destroyed; the next try finds a new one.")
+
+
+def was_destroyed(error: BaseException) -> bool:
+    """Whether an event failed because its agent was destroyed while it was handled."""
+    return DESTROYED in str(error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from agents_runtime.errors import RetryableError
+from agents_runtime._core.failures import just_destroyed
 
 Gate = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
 """Runs work while no other event enters the object."""
@@ -38,7 +38,7 @@ class Lifecycle:
         """Return when the agent has started. Raises what its start raised, RetryableError after its end."""
         while not self.is_started:
             if self._is_over:
-                raise RetryableError("The agent has just been destroyed; the next try finds a new one.")
+                raise just_destroyed()
             attempt = self._attempt
             if attempt is None:
                 await self._try()

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from agents_runtime._core.capability import Capability
+from agents_runtime._core.failures import DESTROYED
 
 if TYPE_CHECKING:
     from agents_runtime._core.wakeups import Wakeups
@@ -74,4 +75,4 @@ async def leave_memory(platform: Platform) -> None:
         turn = asyncio.Event()
         loop.call_soon(turn.set)
         await turn.wait()
-    platform.abort("The agent was destroyed.", retry_alarm=False)
+    platform.abort(DESTROYED, retry_alarm=False)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from agents_runtime._platform.ports import Alarm
 
 LATE_RETRY = 4
-"""The platform repeats an alarm that failed or killed its object six times, 2, 4, 8 ... s later, and then drops it. From
-this repetition on another alarm is armed before anything else is done."""
+"""The platform repeats an alarm that failed or killed its object six times, 2, 4, 8 ... s later, and then drops it.
+From this repetition on another alarm is armed before anything else is done."""
 
 FALLBACK_MS = 300_000
 """When that other alarm goes off."""

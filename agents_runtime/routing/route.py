@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from agents_runtime._core.failures import http_failure, just_destroyed, was_destroyed
 from agents_runtime._platform.base import header_of, make_response, namespaces_of, timing_of, with_headers
 from agents_runtime.errors import UsageError
 from agents_runtime.routing.bindings import binding_of, binding_of_segment, binding_of_value, listed
@@ -168,19 +169,24 @@ async def _forward(
         return await stub.fetch(request)
 
     try:
-        return await attempt()
+        try:
+            return await attempt()
+        except Exception as exc:
+            clock, entropy = timing_of(env)
+            return await repeat(
+                attempt,
+                exc,
+                policy,
+                clock=clock,
+                entropy=entropy,
+                may_repeat=lambda: not getattr(request, "body_used", False),
+                name=route.name,
+                class_name=route.binding,
+            )
     except Exception as exc:
-        clock, entropy = timing_of(env)
-        return await repeat(
-            attempt,
-            exc,
-            policy,
-            clock=clock,
-            entropy=entropy,
-            may_repeat=lambda: not getattr(request, "body_used", False),
-            name=route.name,
-            class_name=route.binding,
-        )
+        if not was_destroyed(exc):
+            raise
+        return make_response(*http_failure(just_destroyed(), is_debug=False))
 
 
 @functools.lru_cache(maxsize=64)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from workers import Response
 
-from agents_runtime import Agent, callable, get_agent_by_name
+from agents_runtime import Agent, RetryableError, callable, get_agent_by_name
 from agents_runtime.testing import CallFailed
 
 
@@ -300,11 +301,42 @@ async def test_destroying_an_agent_deletes_everything_and_closes_its_connections
 async def test_the_event_that_destroys_the_agent_is_answered(runtime):
     mortal = runtime.get(Mortal, "a")
     assert await mortal.die() == "goodbye"
-    assert (await mortal.fetch("http://localhost/")).status == 500, "what is left of it serves nobody"
+    refused = await mortal.fetch("http://localhost/")
+    assert (refused.status, refused.headers["retry-after"]) == (503, "1"), "what is left of it serves nobody"
+    assert "next try finds a new one" in await refused.text()
     await runtime.settle()
     assert (await mortal.fetch("http://localhost/")).status == 404
     await runtime.settle()
     assert await mortal.state == {"lives": 9}
+
+
+async def test_a_request_that_the_destroyed_agent_was_handling_may_be_tried_again(runtime):
+    class Busy(Mortal):
+        async def on_request(self, request):
+            if "slow" in request.url:
+                begun.set()
+                await self._platform.clock.sleep(1)
+            return Response(f"lives: {self.state['lives']}")
+
+    begun = asyncio.Event()
+    busy = runtime.get(Busy, "a")
+    waiting = asyncio.ensure_future(runtime.fetch("/agents/busy/a/slow"))
+    await asyncio.wait_for(begun.wait(), 5)
+    assert await busy.die() == "goodbye"
+    response = await waiting
+    assert (response.status, response.headers["retry-after"]) == (503, "1")
+    assert await (await runtime.fetch("/agents/busy/a")).text() == "lives: 9"
+
+
+async def test_a_hook_may_ask_for_another_try(runtime):
+    class Full(Agent):
+        async def on_request(self, request):
+            raise RetryableError("full", retry_after_ms=2500)
+
+    runtime.expect_errors()
+    runtime.bind(Full)
+    response = await runtime.fetch("/agents/full/a")
+    assert (response.status, response.headers["retry-after"], await response.text()) == (503, "3", "full")
 
 
 async def test_an_agent_destroyed_later_serves_until_then(runtime):

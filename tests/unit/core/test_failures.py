@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agents_runtime._core.failures import debug_text, public_text
-from agents_runtime.errors import PeerError, RemoteError, RpcError, SqlError
+from agents_runtime._core.failures import debug_text, http_failure, public_text
+from agents_runtime.errors import PeerError, RemoteError, RetryableError, RpcError, SqlError
 
 REMOTE = 'Traceback (most recent call last):\n  File "/app/entry.py", line 3, in go\n    x()\n{last}\n'
 
@@ -40,3 +40,15 @@ def test_the_whole_story_is_there_for_development():
         text = debug_text(error)
     assert "Traceback" in text
     assert "the detail" in text
+
+
+@pytest.mark.parametrize(("wait_ms", "header"), [(None, "1"), (0, "1"), (1000, "1"), (1001, "2"), (60_000, "60")])
+def test_a_request_that_may_be_tried_again_is_told_when(wait_ms, header):
+    text, status, headers = http_failure(RetryableError("busy", wait_ms), is_debug=False)
+    assert (text, status, headers["retry-after"]) == ("busy", 503, header)
+
+
+def test_any_other_failed_request_is_told_nothing():
+    text, status, headers = http_failure(ValueError("secret"), is_debug=False)
+    assert (text, status, "retry-after" in headers) == ("Internal Server Error", 500, False)
+    assert "secret" in http_failure(ValueError("secret"), is_debug=True)[0]
