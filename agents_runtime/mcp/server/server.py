@@ -139,11 +139,12 @@ class McpServer:
         annotations: Mapping[str, Any] | None = None,
         icons: list[Mapping[str, Any]] | None = None,
         meta: Mapping[str, Any] | None = None,
+        task: TaskSupport | None = None,
     ) -> Any:
         """Offer a function as a tool; see `agents_runtime.tool` for the options. Usable with and without brackets."""
         given_options = {"name": name, "description": description, "input_schema": input_schema, "meta": meta}
         options = {**given_options, "output_schema": output_schema, "title": title, "icons": icons}
-        options["annotations"] = annotations
+        options |= {"annotations": annotations, "task": task}
 
         def register(given: Callable[..., Any]) -> Callable[..., Any]:
             plain: object = getattr(given, "__func__", given)
