@@ -48,7 +48,7 @@ MAX_ATTEMPTS = 3
 """So often in a row consent to the same scopes is asked for."""
 
 FRESH_MS = 10_000
-"""A token that is refused within this time was refused from the start: a refreshed one would be, too."""
+"""A token that is refused within this time after it replaced a refused one would be replaced for ever."""
 
 REUSED_MS = 5 * 60 * 1000
 """For so long somebody else who needs the same consent is sent to the same address."""
@@ -181,12 +181,12 @@ class Authorization:
             if answer.status == 429 or error in ("temporarily_unavailable", "server_error"):
                 raise OAuthUnavailable("the authorization server issues no tokens for the moment")
             raise OAuthRejected(what, error)
-        return read_tokens(
-            answer.body, found.server.issuer, self._ground.clock.now_ms(), asked=asked, previous=previous
-        )
+        renewed_ms = None if form.fields["grant_type"] == "authorization_code" else self._ground.clock.now_ms()
+        return read_tokens(answer.body, found.server.issuer, renewed_ms=renewed_ms, asked=asked, previous=previous)
 
     def _is_fresh(self, tokens: Tokens) -> bool:
-        return self._ground.clock.now_ms() - tokens.obtained_ms < FRESH_MS
+        renewed_ms = tokens.renewed_ms
+        return renewed_ms is not None and self._ground.clock.now_ms() - renewed_ms < FRESH_MS
 
     # Who the agent is
 

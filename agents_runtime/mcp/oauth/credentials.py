@@ -100,14 +100,14 @@ class Tokens:
     Attributes:
         scopes: what was granted.
         issuer: who granted it.
-        obtained_ms: when.
+        renewed_ms: when it replaced a token that was refused; None if a person consented to it.
     """
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
     scopes: tuple[str, ...]
     issuer: str | None
-    obtained_ms: int
+    renewed_ms: int | None = None
     expires_in_s: int | None = None
 
     def as_json(self) -> dict[str, Json]:
@@ -119,12 +119,18 @@ class Tokens:
             found["expires_in"] = self.expires_in_s
         if self.scopes:
             found["scope"] = " ".join(self.scopes)
-        found["obtained_at"] = self.obtained_ms
+        if self.renewed_ms is not None:
+            found["renewed_at"] = self.renewed_ms
         return found
 
 
 def read_tokens(
-    document: object, issuer: str, now_ms: int, *, asked: tuple[str, ...] = (), previous: Tokens | None = None
+    document: object,
+    issuer: str,
+    *,
+    renewed_ms: int | None = None,
+    asked: tuple[str, ...] = (),
+    previous: Tokens | None = None,
 ) -> Tokens:
     """Read the answer to a request for tokens.
 
@@ -152,7 +158,7 @@ def read_tokens(
         refresh if _is_secret(refresh) else kept,
         split_scopes(scope) if isinstance(scope, str) else asked,
         issuer,
-        now_ms,
+        renewed_ms,
         max(0, int(expires)) if _is_number(expires) and expires < 2**31 else None,
     )
 
@@ -162,13 +168,14 @@ def stored_tokens(value: object) -> Tokens | None:
     if not isinstance(value, dict):
         return None
     fields = cast("dict[str, object]", value)
-    issuer, obtained = fields.get("issuer"), fields.get("obtained_at")
+    issuer, renewed = fields.get("issuer"), fields.get("renewed_at")
     try:
-        found = read_tokens(fields, "", int(obtained) if _is_number(obtained) else 0)
+        found = read_tokens(fields, "")
     except OAuthError:
         return None
     named = issuer if isinstance(issuer, str) else None
-    return Tokens(found.access_token, found.refresh_token, found.scopes, named, found.obtained_ms, found.expires_in_s)
+    renewed_ms = int(renewed) if _is_number(renewed) else None
+    return Tokens(found.access_token, found.refresh_token, found.scopes, named, renewed_ms, found.expires_in_s)
 
 
 def _is_secret(value: object) -> TypeGuard[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agents_under_test import Desk, Slow
+from authorized_under_test import Clerk
 from durable_under_test import Durable
 from facets_under_test import Facet, Parent
 from lab import Lab
@@ -14,8 +15,8 @@ from workers import Response, WorkerEntrypoint
 from agents_runtime import route_agent_request
 
 __all__ = [
-    "BrokenProbe", "Default", "Desk", "Durable", "Facet", "Lab", "Mistakes", "Parent", "Planned", "Ports", "Probe",
-    "Slow",
+    "BrokenProbe", "Clerk", "Default", "Desk", "Durable", "Facet", "Lab", "Mistakes", "Parent", "Planned", "Ports",
+    "Probe", "Slow",
 ]  # fmt: skip
 
 

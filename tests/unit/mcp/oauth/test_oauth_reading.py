@@ -204,7 +204,7 @@ def test_no_document_breaks_a_reader(document):
         lambda: read_resource(document, MCP),
         lambda: read_server(document, MCP, MCP),
         lambda: read_client(document, "i"),
-        lambda: read_tokens(document, "i", 0),
+        lambda: read_tokens(document, "i"),
     ):
         with pytest.raises(OAuthError):
             read()
@@ -245,7 +245,7 @@ def test_what_another_sdk_stored_is_read():
     assert found is not None
     assert found.server.token_endpoint == "https://as.test/t"
     tokens = stored_tokens({"access_token": "a", "token_type": "bearer", "scope": "x y", "issuer": "https://as.test"})
-    assert tokens == Tokens("a", None, ("x", "y"), "https://as.test", 0)
+    assert tokens == Tokens("a", None, ("x", "y"), "https://as.test")
     client = read_client({"client_id": "c", "client_secret": "s", "client_secret_expires_at": 0, "issuer": "i"})
     assert client == Client("c", "i", "s")
 
@@ -253,9 +253,9 @@ def test_what_another_sdk_stored_is_read():
 SECRET = st.text([chr(code) for code in range(0x20, 0x7F)], min_size=1, max_size=30)
 
 
-@given(SECRET, st.none() | SECRET, LIST, URL, st.integers(0, 2**50), st.none() | st.integers(0, 2**31 - 1))
-def test_tokens_are_stored_and_read_back(access, refresh, scopes, issuer, obtained_ms, expires_in_s):
-    tokens = Tokens(access, refresh, scopes or (), issuer, obtained_ms, expires_in_s)
+@given(SECRET, st.none() | SECRET, LIST, URL, st.none() | st.integers(0, 2**50), st.none() | st.integers(0, 2**31 - 1))
+def test_tokens_are_stored_and_read_back(access, refresh, scopes, issuer, renewed_ms, expires_in_s):
+    tokens = Tokens(access, refresh, scopes or (), issuer, renewed_ms, expires_in_s)
     assert stored_tokens(tokens.as_json()) == tokens
 
 
@@ -265,7 +265,7 @@ def test_tokens_are_stored_and_read_back(access, refresh, scopes, issuer, obtain
 )
 def test_lifetimes(given_s, read_s):
     document = {"access_token": "a", "token_type": "BEARER", "expires_in": given_s}
-    assert read_tokens(document, "i", 0).expires_in_s == read_s
+    assert read_tokens(document, "i").expires_in_s == read_s
 
 
 # Callbacks
