@@ -22,6 +22,7 @@ from agents_runtime.mcp.client.errors import (
 )
 from agents_runtime.mcp.client.listening import Listening
 from agents_runtime.mcp.client.session import Client, OnProgress, Session
+from agents_runtime.mcp.client.store import Failure
 from agents_runtime.mcp.client.transports import make_transport, ways_to
 from agents_runtime.mcp.protocol.messages import McpError, Notification, Params
 from agents_runtime.mcp.protocol.versions import SUPPORTED, is_modern
@@ -88,14 +89,18 @@ class ServerConnection:
             self.state, self.error = state, text
             self._home.changed()
 
-    def fail(self, error: object) -> None:
-        """Take note, also for later lives, that there is no connection and why."""
-        self.become("failed", error)
-        self._home.store.keep_failure(self.row.id, self.error or "", self._home.platform.clock.now_ms())
+    def fail(self, error: object, state: Literal["failed", "connected"] = "failed") -> None:
+        """Take note, also for later lives, that the server cannot be used and why."""
+        self.become(state, error)
+        if not self._is_closed:
+            self.failed_ms = self._home.platform.clock.now_ms()
+            failure = Failure(self.error or "", self.failed_ms, is_connected=state == "connected")
+            self._home.store.keep_failure(self.row.id, failure)
 
-    def restore_failure(self, error: str, at_ms: int) -> None:
+    def restore_failure(self, failure: Failure) -> None:
         """Take the failure of an earlier life for this one's."""
-        self.state, self.error, self.failed_ms = "failed", error, at_ms
+        self.state = "connected" if failure.is_connected else "failed"
+        self.error, self.failed_ms = failure.error, failure.at_ms
 
     def restore(self, catalogue: Catalogue, at_ms: int) -> None:
         """Take what was read in an earlier life for what the server offers."""
@@ -217,7 +222,7 @@ class ServerConnection:
             McpConnectionFailed: there is none to be had.
             McpUnauthorized: a person has to give consent first.
         """
-        if self._session is None and self._opening is None:
+        if self._session is None and self._opening is None and self.state != "failed":
             self._session = self._attach()
         if self._session is None:
             await self.connect()
@@ -287,9 +292,9 @@ class ServerConnection:
         except McpUnauthorized:
             raise
         except SessionLost:
-            self.become("connected", "the server ended the session while its lists were read")
+            self.fail("the server ended the session while its lists were read", "connected")
         except AgentError as error:
-            self.become("connected", error)
+            self.fail(error, "connected")
             self._emit("discover", {"error": self.error, **self._where()})
         else:
             server = session.server
@@ -312,7 +317,7 @@ class ServerConnection:
 
     def _know(self, catalogue: Catalogue) -> None:
         if not self._is_closed:
-            self.catalogue, self.discovered_ms = catalogue, self._home.platform.clock.now_ms()
+            self.catalogue, self.discovered_ms, self.failed_ms = catalogue, self._home.platform.clock.now_ms(), None
             self._home.store.keep_catalogue(self.row.id, catalogue, self.discovered_ms)
 
     def _told(self, notice: Notification) -> None:

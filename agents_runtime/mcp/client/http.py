@@ -123,8 +123,7 @@ class HttpTransport:
         try:
             kind = _kind_of(answer)
             if answer.status in (202, 204):
-                await answer.close()
-                return True
+                return False
             if kind == "text/event-stream":
                 await self._follow(answer, cast("RequestId", message["id"]), timeout_s, deliver)
                 return False

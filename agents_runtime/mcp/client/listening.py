@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from agents_runtime.errors import AgentError, RemoteError
 from agents_runtime.mcp.client.catalogue import KINDS, capabilities_of
+from agents_runtime.mcp.client.errors import HttpRefusal
 from agents_runtime.mcp.client.waiting import within
+from agents_runtime.mcp.protocol.messages import McpError
 
 if TYPE_CHECKING:
     from agents_runtime._platform.ports import Clock
@@ -102,10 +104,13 @@ class Listening:
         """Take a notification; what has changed is read again, once for many."""
         kinds = CHANGED.get(notice.method)
         if kinds is not None:
-            self._stale.update(kinds)
-            if not self._is_refreshing:
-                self._is_refreshing = True
-                self._spawn(self._catch_up())
+            self._note_stale(kinds)
+
+    def _note_stale(self, kinds: Iterable[str]) -> None:
+        self._stale.update(kinds)
+        if not self._is_refreshing:
+            self._is_refreshing = True
+            self._spawn(self._catch_up())
 
     async def _catch_up(self) -> None:
         try:
@@ -151,10 +156,13 @@ class Listening:
                     else:
                         await listening
                         return
-            except AgentError as error:
+            except (McpError, HttpRefusal) as error:
                 logger.debug("the MCP server %s is not listened to: %s", session.client.server_id, error)
                 return
+            except AgentError as error:
+                logger.debug("the stream of the MCP server %s ended: %s", session.client.server_id, error)
             await self._clock.sleep(PAUSE_S * (attempt + 1))
+            self._note_stale(kind for kinds in CHANGED.values() for kind in kinds)
 
 
 async def _set(event: asyncio.Event) -> None:

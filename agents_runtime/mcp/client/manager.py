@@ -85,8 +85,8 @@ class McpClient:
             return connection
         if (stored := self._store.catalogue(row.id)) is not None:
             connection.restore(*stored)
-        elif (failure := self._store.failure(row.id)) is not None:
-            connection.restore_failure(*failure)
+        if (failure := self._store.failure(row.id)) is not None:
+            connection.restore_failure(failure)
         return connection
 
     # The servers
@@ -353,12 +353,12 @@ class McpClient:
         """Go on in the background with the servers of earlier lives: those with old lists, and with a consent given."""
         now_ms = self._platform.clock.now_ms()
         for connection in self._connections.values():
-            known_ms = connection.failed_ms if connection.state == "failed" else connection.discovered_ms
+            known_ms = connection.failed_ms or connection.discovered_ms
             is_fresh = known_ms is not None and now_ms - known_ms < FRESH_MS
-            if connection.state in ("connecting", "ready", "failed") and not connection.is_open and not is_fresh:
-                self._connect_later(connection)
-            elif connection.state == "authenticating":
+            if connection.state == "authenticating":
                 self._authorizing.resume(connection, self._connect_later)
+            elif not connection.is_open and not is_fresh:
+                self._connect_later(connection)
 
     def _connect_later(self, connection: ServerConnection) -> None:
         if not connection.is_connecting:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from agents_runtime._core.jsonx import Json, plain
-from agents_runtime.mcp.client.errors import ProtocolFailure
+from agents_runtime.mcp.client.errors import ProtocolFailure, error_text
 from agents_runtime.mcp.protocol.messages import McpError, parse_message
 
 if TYPE_CHECKING:
@@ -57,7 +57,10 @@ class RpcTransport:
     async def _call(self, message: Params, deliver: Deliver) -> bool:
         """Whether anything came back."""
         stub = await self._opened()
-        found = plain(await cast("Any", stub).handleMcpMessage(message))
+        try:
+            found = plain(await cast("Any", stub).handleMcpMessage(message))
+        except Exception as error:  # whatever the other object raises, in the form of the platform
+            raise ProtocolFailure(f"the agent could not be asked: {error_text(error)}") from error
         messages = found if isinstance(found, list) else [] if found is None else [found]
         try:
             for each in messages:
@@ -69,6 +72,9 @@ class RpcTransport:
     async def _opened(self) -> Stub:
         if self._stub is None:
             stub: Any = self._namespace.get(self._namespace.idFromName(NAME_PREFIX + self._name))
-            await stub.cf_agents_internal("start", {"props": self._props} if self._props is not None else None)
+            try:
+                await stub.cf_agents_internal("start", {"props": self._props} if self._props is not None else None)
+            except Exception as error:  # as above
+                raise ProtocolFailure(f"the agent could not be started: {error_text(error)}") from error
             self._stub = stub
         return cast("Stub", self._stub)

@@ -75,6 +75,19 @@ class ServerRow:
         return replace(self, options=options)
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """That a server could not be used.
+
+    Attributes:
+        is_connected: whether only its lists could not be read.
+    """
+
+    error: str
+    at_ms: int
+    is_connected: bool
+
+
 class ServerStore:
     """The servers of one object."""
 
@@ -137,15 +150,17 @@ class ServerStore:
         text = self._kv.get(_KEY + server_id)
         return _object(loads(text)) if isinstance(text, str) else {}
 
-    def keep_failure(self, server_id: str, error: str, now_ms: int) -> None:
-        """Keep that a server could not be connected to, in place of what it offered."""
-        self._kv.put(_KEY + server_id, dumps({"at": now_ms, "error": error}))
+    def keep_failure(self, server_id: str, failure: Failure) -> None:
+        """Keep that a server could not be used, beside what it offered."""
+        noted = {"failedAt": failure.at_ms, "error": failure.error, "connected": failure.is_connected}
+        self._kv.put(_KEY + server_id, dumps({**self._stored(server_id), **noted}))
 
-    def failure(self, server_id: str) -> tuple[str, int] | None:
-        """Why a server could not be connected to, and when; None if it could."""
+    def failure(self, server_id: str) -> Failure | None:
+        """Why a server could not be used; None if it could."""
         stored = self._stored(server_id)
         error = stored.get("error")
-        return (error, int(stored.get("at") or 0)) if isinstance(error, str) else None
+        is_connected = stored.get("connected") is True
+        return Failure(error, int(stored.get("failedAt") or 0), is_connected) if isinstance(error, str) else None
 
     def _write(self, query: str, *params: SqlValue) -> None:
         try:

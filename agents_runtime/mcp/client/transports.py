@@ -46,8 +46,7 @@ def make_transport(
     """
     if kind == "rpc":
         return _rpc_transport(platform, row)
-    given = row.transport.get("headers")
-    headers = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+    headers = {**_headers_in(row.transport.get("requestInit")), **_headers_in(row.transport)}
     endpoint = Endpoint(
         check_server_url(row.server_url),
         {str(name).lower(): str(value) for name, value in headers.items()},
@@ -60,6 +59,11 @@ def make_transport(
     from agents_runtime.mcp.client.sse import SseTransport
 
     return SseTransport(endpoint, spawn)
+
+
+def _headers_in(options: object) -> dict[str, Any]:
+    given = cast("dict[str, Any]", options).get("headers") if isinstance(options, dict) else None
+    return cast("dict[str, Any]", given) if isinstance(given, dict) else {}
 
 
 def _rpc_transport(platform: Platform, row: ServerRow) -> Transport:
