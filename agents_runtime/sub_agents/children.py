@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agents_runtime._core.capability import Capability
+from agents_runtime._core.jobs.port import SUB_AGENTS
 from agents_runtime._core.peer import CurrentAgent
 from agents_runtime._core.spelling import did_you_mean
 from agents_runtime._platform.base import headers_of, is_request, is_response, make_response, with_url
@@ -21,7 +22,7 @@ from agents_runtime.routing.handle import AgentHandle, call_entry
 from agents_runtime.routing.hooks import Rejection
 from agents_runtime.routing.messages import HttpRequest, Response, is_upgrade, without_internal_headers
 from agents_runtime.routing.urls import SUB_PREFIX, camel_case_to_kebab_case
-from agents_runtime.sub_agents.desk import SUB_AGENTS, Desk
+from agents_runtime.sub_agents.desk import Desk
 from agents_runtime.sub_agents.errors import TooManySubAgents, UnknownSubAgent
 from agents_runtime.sub_agents.front import Carried, Front, child_front
 from agents_runtime.sub_agents.hops import SubAgentRoute, closing_of, find_hop, segments_of

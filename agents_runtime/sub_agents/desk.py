@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from agents_runtime._core import wire
 from agents_runtime._core.ids import nanoid
+from agents_runtime._core.jobs.port import SUB_AGENTS
 from agents_runtime._platform.child.identity import owner_key
 from agents_runtime._platform.child.uplink import EPOCH_KEY
 from agents_runtime.errors import ConfigError, SocketClosed
@@ -26,15 +27,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("agents_runtime")
 
-SUB_AGENTS = "sub_agents"
-"""Whose jobs they are in the job table."""
-
 WAKE = "wake"
 WAKES_AT_ONCE = 8
 DELETED_CODE, DELETED = 1001, "Sub-agent deleted"
 ABNORMAL = 1006
 HAD_SOCKETS_KEY = "cf_agents:had_sub_sockets"
-MAX_JOB_NAME = 400
 
 AskPath = Callable[[list["Step"], str, Any], Awaitable[Any]]
 """Asks the child at the end of a path, given from the root on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from agents_runtime._core.jobs.port import HOST, QUEUE, SCHEDULER, TASKS
+from agents_runtime._core.jobs.port import HOST, QUEUE, SCHEDULER, SUB_AGENTS, TASKS
 from agents_runtime._core.jobs.table import JobTable
 from agents_runtime._core.jsonx import loads
 from agents_runtime._platform.base import platform_of
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from agents_runtime.tasks.journal import Entry
     from agents_runtime.tasks.models import StepKind, StepState, TaskInfo, TaskState, WaitReason
 
-JobKind = Literal["schedule", "queue", "task", "host"]
-"""A schedule; a queued call; the wake of a task; the library's own, such as the beat of `keep_alive`."""
+JobKind = Literal["schedule", "queue", "task", "sub_agent", "host"]
+"""A schedule; a queued call; the wake of a task; the wake of a sub-agent; the library's own, such as the beat of `keep_alive`."""
 
-_KINDS: dict[str, JobKind] = {SCHEDULER: "schedule", QUEUE: "queue", TASKS: "task", HOST: "host"}
+_KINDS: dict[str, JobKind] = {SCHEDULER: "schedule", QUEUE: "queue", TASKS: "task", SUB_AGENTS: "sub_agent", HOST: "host"}
 _STEP_ORDER = "SELECT step_name FROM cf_agents_task_steps WHERE run_id = ? ORDER BY created_at, step_name"
 
 
@@ -33,7 +33,7 @@ class JobReport:
 
     Attributes:
         id: of a schedule or a queue item: the id that `schedule` and `queue` returned.
-        kind: `schedule`, `queue`, `task` or `host`.
+        kind: `schedule`, `queue`, `task`, `sub_agent` or `host`.
         due_ms: when it runs, in milliseconds since the epoch.
         callback: the method that will be called; None for a task's wake and the library's own.
         payload: of a schedule or a queue item.

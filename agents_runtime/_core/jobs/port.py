@@ -17,6 +17,9 @@ TASKS = "tasks"
 HOST = "host"
 """The capability ids that the JavaScript SDK writes into the table."""
 
+SUB_AGENTS = "sub_agents"
+"""The wakes and deletions of sub-agents. The JavaScript SDK leaves such jobs alone."""
+
 
 class Job(NamedTuple):
     """One row of the job table, as it was read.

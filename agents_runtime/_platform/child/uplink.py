@@ -145,8 +145,13 @@ class Uplink:
 
     def _start_flush(self) -> None:
         if not self._is_flushing:
+            work = self._flush()
+            try:
+                self._base.spawn(work)
+            except BaseException:  # this life has ended
+                work.close()
+                raise
             self._is_flushing = True
-            self._base.spawn(self._flush())
 
     async def _flush(self) -> None:
         """Send what no answer takes along, once it is durable here."""
