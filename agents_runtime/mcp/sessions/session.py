@@ -226,15 +226,10 @@ class McpSession(Capability):
         return stream_response(outlet.frames(lambda: streams.detach(stream.id, outlet)), 200, headers)
 
     def _start(self, head: Head, request: Request, stream: Stream) -> None:
-        outbound = RequestOutbound(stream.say, self.questions, lambda: self._let_go(stream))
+        outbound = RequestOutbound(stream.say, self.questions, stream.let_go if self._streams.can_replay() else None)
         self._platform.spawn(
             self._run(head, request, outbound, lambda answer: stream.answer(request.id, answer)),
         )
-
-    def _let_go(self, stream: Stream) -> None:
-        if not stream.is_live:
-            stream.go_live()
-        self._streams.let_go(stream.id)
 
     async def _run(
         self, head: Head, request: Request, outbound: Outbound, answered: Callable[[Params | None], None]

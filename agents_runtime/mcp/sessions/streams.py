@@ -128,6 +128,7 @@ class Stream:
         self.id = stream_id
         self.open = dict.fromkeys(requests)
         self.is_live = False
+        self.is_let_go = False
         self._is_primed = is_primed
         self._streams = streams
         self._early: list[Mapping[str, Any]] = []
@@ -140,7 +141,14 @@ class Stream:
     @property
     def is_busy(self) -> bool:
         """Whether something was said that is no answer: then it should not wait any longer."""
-        return any("method" in message for message in self._early)
+        return self.is_let_go or any("method" in message for message in self._early)
+
+    def let_go(self) -> None:
+        """End the connection for now, as soon as the client knows how to come back."""
+        if self.is_live:
+            self._streams.let_go(self.id)
+        else:
+            self.is_let_go = True
 
     def say(self, message: Mapping[str, Any]) -> None:
         """Send a message that is no answer."""
@@ -172,6 +180,8 @@ class Stream:
             self._streams.emit(self.id, message)
         if early:
             self._streams.answered(self)
+        if self.is_let_go:
+            self._streams.let_go(self.id)
 
 
 class Streams:
