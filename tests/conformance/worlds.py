@@ -94,6 +94,14 @@ class World(Protocol):
         """Stop the host and start it again on the same storage."""
         ...
 
+    async def email(self, from_: str, to: str, raw: str) -> dict[str, Any]:
+        """Deliver a mail, its bytes as Latin-1; says what became of it: `rejected`, `replies`, `forwards`."""
+        ...
+
+    async def sent_mails(self) -> list[dict[str, Any]]:
+        """What agents sent through a binding since this was last asked: `from`, `to`, `subject`."""
+        ...
+
 
 class LocalPeer:
     """What the host's end of a WebSocket sends to, in place of the network."""
@@ -204,6 +212,28 @@ class LocalWorld:
     async def evict(self, binding: str, name: str) -> None:
         await self.host.evict(getattr(self.host.env, binding).idFromName(name))
 
+    async def email(self, from_: str, to: str, raw: str) -> dict[str, Any]:
+        room = self.host.mail
+        before = {mail.id for mail in room.outbox.all()}
+        message = room.receive(from_, to, raw.encode("latin-1"))
+        async with asyncio.timeout(FRAME_S):
+            await room.deliver(message)
+        new = [mail for mail in room.outbox.all() if mail.id not in before]
+        return {
+            "rejected": message.reason,
+            "replies": [
+                {"from": mail.from_, "to": mail.to[0], "raw": mail.raw.decode("latin-1")}
+                for mail in new
+                if mail.kind == "reply"
+            ],
+            "forwards": [{"to": mail.to[0], "headers": dict(mail.message)} for mail in new if mail.kind == "forward"],
+        }
+
+    async def sent_mails(self) -> list[dict[str, Any]]:
+        sent = [mail for mail in self.host.mail.outbox.all() if mail.kind == "send"]
+        self.host.mail.outbox.clear()
+        return [{"from": mail.from_, "to": list(mail.to), "subject": mail.subject} for mail in sent]
+
     async def _send(self, method: str, path: str, headers: list[tuple[str, str]], body: str | None) -> Any:
         content = None if body is None else body.encode()
         request = Request.from_server(method, ORIGIN + path, headers, content)
@@ -299,6 +329,17 @@ class WorkerdWorld:
 
     async def evict(self, binding: str, name: str) -> None:
         await asyncio.to_thread(self.rig.evict, binding, name)
+
+    async def email(self, from_: str, to: str, raw: str) -> dict[str, Any]:
+        mail = {"from": from_, "to": to, "raw": raw}
+        outcome: dict[str, Any] = await asyncio.to_thread(self.rig.control, "email", mail=mail)
+        return outcome
+
+    async def sent_mails(self) -> list[dict[str, Any]]:
+        sent = await asyncio.to_thread(self.rig.control, "sent")
+        return [
+            {**mail, "from": mail["from"]["email"] if isinstance(mail["from"], dict) else mail["from"]} for mail in sent
+        ]
 
     def _client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=self.rig.url, timeout=FRAME_S, trust_env=False, verify=False)

@@ -54,6 +54,12 @@ def binding_list(objects: Mapping[str, str], variables: Mapping[str, object]) ->
     return "\n".join(lines)
 
 
+def send_email_bindings(names: Iterable[str]) -> str:
+    """`send_email` bindings of a worker: each is a service of the rig's own."""
+    service = '(name = "main", entrypoint = "SendEmail")'
+    return "".join(f"\n    (name = {quoted(name)}, service = {service})," for name in names)
+
+
 def namespace_list(keys: Mapping[str, str]) -> str:
     """Durable Object classes and the unique key under which each one's storage is kept."""
     return "\n".join(

@@ -9,7 +9,16 @@ from typing import Any
 
 from agents_runtime.local.config import Config, read_config
 from agents_runtime.local.project import storage_keys
-from tests.workerd.capnp import HEAD, Module, binding_list, interpreter, module_list, namespace_list, quoted
+from tests.workerd.capnp import (
+    HEAD,
+    Module,
+    binding_list,
+    interpreter,
+    module_list,
+    namespace_list,
+    quoted,
+    send_email_bindings,
+)
 from tests.workerd.engine import engine_of, engine_service, workflow_bindings
 from tests.workerd.process import Process
 from tests.workerd.tools import HERE, ROOT, Tools
@@ -18,12 +27,12 @@ LEFT_OUT = frozenset({"__pycache__", "bin", "node_modules"})
 LAPTOP_ONLY = frozenset({"local", "testing"})
 """Folders of our own package that a deploy leaves out."""
 
-MAIN = """import {{ start, Control }} from "classes.mjs";
+MAIN = """import {{ start, Control, SendEmail }} from "classes.mjs";
 import index from "files.json";
 import blob from "files.bin";
 const make = start({{ index, blob, mainModule: {main}, doAnImport: async (name) => await import(name) }});
 {classes}
-export {{ Control }};
+export {{ Control, SendEmail }};
 export default make("Default", "entrypoint");
 """
 
@@ -189,7 +198,8 @@ class Rig:
             date=quoted(config.compatibility_date),
             flags=", ".join(map(quoted, flags)),
             bindings=binding_list({binding.name: binding.class_name for binding in config.bindings}, config.vars)
-            + workflow_bindings(config.workflows),
+            + workflow_bindings(config.workflows)
+            + send_email_bindings(binding.name for binding in config.send_email),
             services=engine_service(config.workflows),
             engine=engine_of(config.workflows),
             namespaces=namespace_list({name: f"{config.name}-{keys[name]}" for name in sorted(classes)}),
@@ -201,6 +211,7 @@ class Rig:
         return [
             ("main.mjs", "esModule", folder / "main.mjs"),
             ("classes.mjs", "esModule", HERE / "runtime/classes.mjs"),
+            ("mail.mjs", "esModule", HERE / "runtime/mail.mjs"),
             ("border.py", "text", HERE / "runtime/border.py"),
             ("files.json", "text", folder / "files.json"),
             ("files.bin", "data", folder / "files.bin"),

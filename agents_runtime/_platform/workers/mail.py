@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import js
-from pyodide.ffi import to_js
+from pyodide.ffi import JsProxy, to_js
 from workers import import_from_javascript
 
 from agents_runtime._platform.ports import Envelope
@@ -38,4 +38,5 @@ class WorkersMail:
         await message.reply(made)
 
     async def send(self, binding: Any, fields: Mapping[str, Any]) -> Any:
-        return from_json_value(await binding.send(to_json_value(dict(fields))))
+        raw = binding if isinstance(binding, JsProxy) else getattr(binding, "_binding", binding)
+        return from_json_value(await raw.send(to_json_value(dict(fields))))

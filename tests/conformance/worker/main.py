@@ -7,16 +7,22 @@ from authorized_under_test import Clerk
 from durable_under_test import Durable
 from facets_under_test import Facet, Parent
 from lab import Lab
+from mailed_under_test import Mailed
 from mistakes_under_test import Mistakes
 from planned_under_test import Planned
 from probes import BrokenProbe, Ports, Probe
 from workers import Response, WorkerEntrypoint
 
-from agents_runtime import route_agent_request
+from agents_runtime import (
+    create_address_based_email_resolver,
+    create_secure_reply_email_resolver,
+    route_agent_email,
+    route_agent_request,
+)
 
 __all__ = [
-    "BrokenProbe", "Clerk", "Default", "Desk", "Durable", "Facet", "Lab", "Mistakes", "Parent", "Planned", "Ports",
-    "Probe", "Slow",
+    "BrokenProbe", "Clerk", "Default", "Desk", "Durable", "Facet", "Lab", "Mailed", "Mistakes", "Parent", "Planned",
+    "Ports", "Probe", "Slow",
 ]  # fmt: skip
 
 
@@ -27,3 +33,9 @@ class Default(WorkerEntrypoint):
             name = rest.split("?")[0].split("/")[0]
             return await getattr(self.env, kind).getByName(name).fetch(request)
         return await route_agent_request(request, self.env) or Response("no such path", status=404)
+
+    async def email(self, message):
+        async def by_address(mail):
+            await route_agent_email(message, self.env, create_address_based_email_resolver("mailed"))
+
+        await route_agent_email(message, self.env, create_secure_reply_email_resolver("s3cret"), on_no_route=by_address)

@@ -3,6 +3,7 @@ import * as cloudflareWorkers from "cloudflare:workers";
 import * as cloudflareSockets from "cloudflare:sockets";
 import unsafe from "workerd:unsafe";
 import borderSource from "border.py";
+import { EmailMessage, SendEmail, deliver, takeSent } from "mail.mjs";
 import { enterRequest, mount, pyodide, startup } from "boot.mjs";
 
 const { DurableObject, WorkerEntrypoint, WorkflowEntrypoint } = cloudflareWorkers;
@@ -37,7 +38,7 @@ const call = async (callable, ...args) => await callable.callWithOptions({ promi
 
 export function start({ doAnImport, index, blob, mainModule }) {
   pyodide.registerJsModule("_pyodide_entrypoint_helper", {
-    doAnImport,
+    doAnImport: async (module) => (module === "cloudflare:email" ? { EmailMessage } : await doAnImport(module)),
     cloudflareWorkersModule: cloudflareWorkers,
     cloudflareSocketsModule: cloudflareSockets,
     workerEntrypoint: WorkerEntrypoint,
@@ -76,9 +77,9 @@ export function start({ doAnImport, index, blob, mainModule }) {
 }
 
 // What tests may do from outside. Never part of the code under test.
-async function control(env, request) {
+async function control(env, ctx, request) {
   const url = new URL(request.url);
-  const { binding, name, method, args } = await request.json();
+  const { binding, name, method, args, mail } = await request.json();
   switch (url.pathname) {
     case "/call":
       try {
@@ -95,6 +96,14 @@ async function control(env, request) {
     case "/delete-all":
       await unsafe.deleteAllDurableObjects();
       break;
+    case "/email":
+      try {
+        return Response.json({ value: await deliver(ctx.exports.default, mail) });
+      } catch (error) {
+        return Response.json({ error: { name: error.name, message: error.message } });
+      }
+    case "/sent":
+      return Response.json({ value: takeSent() });
     case "/ready":
       break;
     default:
@@ -103,8 +112,10 @@ async function control(env, request) {
   return Response.json({ value: { randomCallsAtImport: startup.randomCalls } });
 }
 
+export { SendEmail };
+
 export class Control extends WorkerEntrypoint {
   async fetch(request) {
-    return await control(this.env, request);
+    return await control(this.env, this.ctx, request);
   }
 }
