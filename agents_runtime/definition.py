@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from agents_runtime._core.capability import declared
 from agents_runtime._core.options import resolve_options
+from agents_runtime._core.raw_alarm import raw_alarm_calls
 from agents_runtime.context import Entry, entered
 from agents_runtime.errors import DefinitionError
 from agents_runtime.mcp.server.exposure import offer_tools
@@ -222,6 +223,12 @@ def define(cls: type, base: type, entry_of: Callable[[Any], Entry]) -> Definitio
     offer_tools(cls, base)
     definition = Definition(cls, base)
     _check_tasks(cls, base, definition)
+    for name, call, line in raw_alarm_calls(cls):
+        logger.warning(
+            "%s.%s (line %d) uses ctx.storage.%s: the one alarm of an agent belongs to the runtime, which moves it as "
+            "its own work needs. Use self.schedule(...) and self.cancel_schedule(...)",
+            *(cls.__name__, name, line, call),
+        )
     for name, expected in HOOK_ARGUMENTS.items():
         _fit_hook(cls, base, name, expected)
     _fit_error_hook(cls, base)
