@@ -12,6 +12,7 @@ from mistakes_under_test import Mistakes
 from planned_under_test import Planned
 from probes import BrokenProbe, Ports, Probe
 from workers import Response, WorkerEntrypoint
+from workflows_under_test import Errand, Foreman, Raw
 
 from agents_runtime import (
     create_address_based_email_resolver,
@@ -21,7 +22,7 @@ from agents_runtime import (
 )
 
 __all__ = [
-    "BrokenProbe", "Clerk", "Default", "Desk", "Durable", "Facet", "Lab", "Mailed", "Mistakes", "Parent", "Planned",
+    "BrokenProbe", "Clerk", "Default", "Desk", "Durable", "Errand", "Facet", "Foreman", "Lab", "Raw", "Mailed", "Mistakes", "Parent", "Planned",
     "Ports", "Probe", "Slow",
 ]  # fmt: skip
 
