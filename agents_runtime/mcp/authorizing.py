@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from agents_runtime._platform.base import make_response
+from agents_runtime._platform.base import is_response, make_response
 from agents_runtime.context import CURRENT
 from agents_runtime.errors import NotNamed, UsageError
 from agents_runtime.mcp.client.errors import error_text
@@ -16,6 +16,7 @@ from agents_runtime.mcp.client.urls import check_server_url
 from agents_runtime.mcp.oauth.authorization import Authorization
 from agents_runtime.mcp.oauth.callback import is_callback_to, read_callback
 from agents_runtime.mcp.oauth.ground import Ground
+from agents_runtime.mcp.oauth.options import McpConsent
 from agents_runtime.mcp.oauth.outcomes import Authorized, CallbackOutcome, Failed
 from agents_runtime.routing.urls import build_agent_path, parse_agent_path
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from agents_runtime.mcp.client.adding import Wanted
     from agents_runtime.mcp.client.connection import ServerConnection
     from agents_runtime.mcp.oauth.options import McpOAuthClient
-
-logger = logging.getLogger("agents_runtime")
 
 _WEB = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
@@ -52,8 +51,6 @@ class Authorizing:
         self._agent = agent
         self._hides_name = hides_name
         self._made: dict[str, Authorization] = {}
-        self.success_redirect: str | None = None
-        self.error_redirect: str | None = None
 
     def at(self, connection: ServerConnection) -> Authorization:
         """The authorization at a server."""
@@ -146,7 +143,12 @@ class Authorizing:
         is_connected = connection.state in ("ready", "connected", "discovering")
         outcome = await self.at(connection).on_callback(url, is_connected=is_connected)
         self.came_back(connection, outcome, connect)
-        return self._redirected(url, outcome)
+        options = self.at(connection).options
+        error = None if isinstance(outcome, Authorized) else error_text(outcome.reason)
+        if options.respond is not None:
+            return await _responded(options.respond(McpConsent(connection.row.id, error)))
+        location = _address_after(options, error) or _origin(url)
+        return make_response(None, 302, {"location": location, "referrer-policy": "no-referrer"})
 
     def came_back(
         self, connection: ServerConnection, outcome: CallbackOutcome, connect: Callable[[ServerConnection], None]
@@ -171,14 +173,6 @@ class Authorizing:
         if outcome is not None:
             self.came_back(connection, outcome, connect)
 
-    def _redirected(self, url: str, outcome: CallbackOutcome) -> object:
-        target = self.success_redirect if isinstance(outcome, Authorized) else self.error_redirect
-        if target is not None and not isinstance(outcome, Authorized):
-            joint = "&" if "?" in target else "?"
-            target = f"{target}{joint}error={quote(error_text(outcome.reason), safe='')}"
-        location = target if target is not None and _is_address(target) else _origin(url)
-        return make_response(None, 302, {"location": location, "referrer-policy": "no-referrer"})
-
 
 class _Row:
     """The part of a server's row that authorization looks after."""
@@ -196,6 +190,24 @@ class _Row:
 
     def note(self, client_id: str | None, auth_url: str | None) -> None:
         self._connection.keep(replace(self._connection.row, client_id=client_id, auth_url=auth_url))
+
+
+async def _responded(response: object) -> object:
+    given: object = await response if inspect.isawaitable(response) else response
+    if not is_response(given):
+        raise UsageError(f"McpOAuthClient.respond must return a Response, not {given!r}"[:300])
+    return given
+
+
+def _address_after(options: McpOAuthClient, error: str | None) -> str | None:
+    """Where the author wants a browser sent; None if that is nowhere, or no address."""
+    target = options.success_redirect if error is None else options.error_redirect
+    if target is None or not _is_address(target):
+        return None
+    if error is None:
+        return target
+    address, hash_sign, fragment = target.partition("#")
+    return f"{address}{'&' if '?' in address else '?'}error={quote(error, safe='')}{hash_sign}{fragment}"
 
 
 def permit(url: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from workers import Response
 
 from agents_runtime import Agent, McpOAuthClient, callable
 from agents_runtime.errors import RemoteError
@@ -30,6 +31,24 @@ class Clerk(Agent):
 
     async def keys(self):
         return [key for key, _ in self.ctx.storage.kv.list({"prefix": f"/{self.name}/"})]
+
+
+class Guided(Clerk):
+    def create_mcp_oauth_provider(self, callback_url):
+        return McpOAuthClient(success_redirect="/in?x=1", error_redirect="https://app.test/out?x=1#top")
+
+
+class Lost(Clerk):
+    def create_mcp_oauth_provider(self, callback_url):
+        return McpOAuthClient(success_redirect="javascript:alert(1)", error_redirect="//evil.test")
+
+
+class Popup(Clerk):
+    def create_mcp_oauth_provider(self, callback_url):
+        return McpOAuthClient(respond=self.close_window)
+
+    async def close_window(self, consent):
+        return Response(f"{consent.server_id}: {consent.error}")
 
 
 class Known(Clerk):
@@ -217,6 +236,27 @@ async def test_a_client_registered_by_hand(runtime):
     await come_back(runtime, await provider.consent(added["auth_url"]))
     await runtime.settle()
     assert await agent.use("whoami") == "whoami done"
+
+
+@pytest.mark.parametrize(
+    ("cls", "success", "failure"),
+    [
+        (Guided, (302, "/in?x=1"), (302, "https://app.test/out?x=1&error=the%20authorization%20server%20refused")),
+        (Lost, (302, APP), (302, APP)),
+        (Popup, (200, None), (200, None)),
+    ],
+)
+async def test_where_the_browser_is_sent(runtime, cls, success, failure):
+    agent, provider = hired(runtime, cls=cls)
+    auth_url = (await agent.join())["auth_url"]
+    status, location, text = await come_back(runtime, await provider.consent(auth_url, approves=False))
+    assert (status, location and location[: len(failure[1])]) == failure
+    assert location is None or "#top" in location or cls is Lost
+    assert cls is not Popup or text.startswith("work: the authorization server refused consent: access_denied")
+    auth_url = (await agent.join())["auth_url"]
+    status, location, text = await come_back(runtime, await provider.consent(auth_url))
+    assert (status, location) == success
+    assert cls is not Popup or text == "work: None"
 
 
 async def test_an_authorization_server_that_must_not_be_followed_fails_the_server_with_its_reason(runtime):

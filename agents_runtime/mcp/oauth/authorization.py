@@ -80,7 +80,7 @@ class Authorization:
     ) -> None:
         self._ground = ground
         self._row = row
-        self._options = options
+        self.options = options
         self._server_url = server_url
         self._callback_url = callback_url
         self._shown_name = shown_name
@@ -119,17 +119,17 @@ class Authorization:
 
     async def _answer(self, status: int, challenge: Challenge) -> ChallengeOutcome:
         held = self._tokens()
-        known = {issuer for issuer in (self._options.issuer, held and held.issuer) if issuer}
+        known = {issuer for issuer in (self.options.issuer, held and held.issuer) if issuer}
         found = await discover(
             self._wire,
             self._server_url,
             challenge,
             known=known,
-            checks_issuer=not self._options.skip_issuer_check,
+            checks_issuer=not self.options.skip_issuer_check,
         )
         if held is not None and held.issuer not in (None, found.server.issuer):
             held = None
-        if self._options.grant == "client_credentials":
+        if self.options.grant == "client_credentials":
             return await self._ask_for_itself(found, challenge, held, status)
         if status == 401 and held is not None and await self._refresh(found, held):
             return Retry()
@@ -164,7 +164,7 @@ class Authorization:
         if status == 401 and held is not None and self._is_fresh(held):
             return Failed("the server refuses the token that its authorization server has just issued")
         client = await self._client(found, ())
-        scopes = choose_scopes(found, challenge, held.scopes if held is not None else (), self._options)
+        scopes = choose_scopes(found, challenge, held.scopes if held is not None else (), self.options)
         self._count_attempt(scopes, is_step_up=status == 403)
         form = own_form(found, client, scopes)
         self.store.save_tokens(client.client_id, await self._get_tokens(found, form, "tokens", scopes))
@@ -193,10 +193,10 @@ class Authorization:
     def _known_client(self, found: Discovery, client_id: str) -> Client | None:
         """The client under an id, if it may be used with the authorization server."""
         known = self.store.client(client_id)
-        given = given_client(found.server, known, self._options)
+        given = given_client(found.server, known, self.options)
         if given is not None and given.client_id == client_id:
             return given
-        if known is None or self._options.client_id is not None:
+        if known is None or self.options.client_id is not None:
             return None
         usable = known.is_usable(found.server.issuer, self._callback_url, self._ground.clock.now_ms())
         return known if usable else None
@@ -206,13 +206,13 @@ class Authorization:
         held = self._row.client_id
         client = None if held is None else self._known_client(found, held)
         if client is None:
-            own_id = self._options.client_id
-            client = given_client(found.server, self.store.client(own_id) if own_id else None, self._options)
+            own_id = self.options.client_id
+            client = given_client(found.server, self.store.client(own_id) if own_id else None, self.options)
         if client is None:
             client = await self._register(found, scopes)
         if held is not None and held != client.client_id:
             self.store.forget_client(held)
-        self.store.save_client(client, with_secret=self._options.client_id is None)
+        self.store.save_client(client, with_secret=self.options.client_id is None)
         if held != client.client_id:
             self._row.note(client.client_id, None)
         return client
@@ -224,7 +224,7 @@ class Authorization:
                 "the authorization server does not let clients register themselves: register one by hand and return "
                 "its client_id from create_mcp_oauth_provider"
             )
-        document = registration(found.server, self._options, self._shown_name, self._callback_url, scopes)
+        document = registration(found.server, self.options, self._shown_name, self._callback_url, scopes)
         answer = await self._wire.post_json(endpoint, document)
         if not answer.is_ok:
             told = answer.body if isinstance(answer.body, dict) else {}
@@ -242,7 +242,7 @@ class Authorization:
                 "the server needs a person's consent, and there is no address to come back to: "
                 "pass callback_host to add_mcp_server"
             )
-        scopes = choose_scopes(found, challenge, held.scopes if held is not None else (), self._options)
+        scopes = choose_scopes(found, challenge, held.scopes if held is not None else (), self.options)
         client = await self._client(found, scopes)
         self.store.save_discovery(found.as_json())
         auth_url = self._row.auth_url

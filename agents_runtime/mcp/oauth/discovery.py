@@ -10,6 +10,7 @@ from agents_runtime.mcp.oauth.metadata import (
     AuthorizationServer,
     ProtectedResource,
     assumed_server,
+    check_named,
     read_resource,
     read_server,
     resource_urls,
@@ -64,7 +65,7 @@ def stored_discovery(value: object, mcp_url: str) -> Discovery | None:
         mcp = parse_url(mcp_url, "the server's address")
         issuer = parse_url(server_url, "the authorization server's address")
         stored = fields.get("authorizationServerMetadata")
-        server = assumed_server(mcp) if stored is None else read_server(stored, issuer, mcp, checks_issuer=False)
+        server = assumed_server(mcp) if stored is None else read_server(stored, mcp)
         described = fields.get("resourceMetadata")
         resource = None if described is None else read_resource(described, mcp)
     except OAuthError:
@@ -92,7 +93,9 @@ async def discover(
     for url in server_urls(issuer):
         answer = await wire.get(url)
         if answer.is_ok and answer.body is not None:
-            server = read_server(answer.body, issuer, mcp, checks_issuer=checks_issuer)
+            server = read_server(answer.body, mcp)
+            if checks_issuer:
+                check_named(server, issuer, is_own=not named)
             return Discovery(_with_proof(server), chosen, resource, resource_url)
     if named:
         raise OAuthError(f"the authorization server {issuer.origin} publishes no metadata")

@@ -121,22 +121,16 @@ def read_resource(document: object, server: Url) -> ProtectedResource:
     return ProtectedResource(identifier, listed, _scopes(fields))
 
 
-def read_server(document: object, issuer: Url, server: Url, *, checks_issuer: bool = True) -> AuthorizationServer:
-    """Read an authorization server's description.
-
-    Args:
-        issuer: what the address of the description was made from.
-        server: the MCP server that it is for.
+def read_server(document: object, server: Url) -> AuthorizationServer:
+    """Read the description of an authorization server of the MCP server `server`.
 
     Raises:
-        OAuthError: it is none, that of another issuer, or has an address that must not be called.
+        OAuthError: it is none, or has an address that must not be called.
     """
     fields = _fields(document, "the authorization server's metadata")
     named = fields.get("issuer")
     if not isinstance(named, str):
         raise OAuthError("the authorization server's metadata names no issuer")
-    if checks_issuer and named.removesuffix("/") != issuer.text.removesuffix("/"):
-        raise OAuthError("the authorization server's metadata is that of another issuer")
     return AuthorizationServer(
         named,
         protected_url(fields.get("authorization_endpoint"), "the authorization endpoint", server).text,
@@ -150,6 +144,22 @@ def read_server(document: object, issuer: Url, server: Url, *, checks_issuer: bo
         fields.get("client_id_metadata_document_supported") is True,
         fields.get("authorization_response_iss_parameter_supported") is True,
     )
+
+
+def check_named(described: AuthorizationServer, issuer: Url, *, is_own: bool) -> None:
+    """Check that a description is that of the issuer whose address it was found by.
+
+    Args:
+        is_own: the MCP server names no authorization server, so it is its own: under any path of its origin.
+
+    Raises:
+        OAuthError: it is that of another one.
+    """
+    named = described.issuer
+    if named.removesuffix("/") == issuer.text.removesuffix("/"):
+        return
+    if not is_own or parse_url(named, "the issuer").origin != issuer.origin:
+        raise OAuthError("the authorization server's metadata is that of another issuer")
 
 
 def assumed_server(server: Url) -> AuthorizationServer:

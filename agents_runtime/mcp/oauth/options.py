@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from agents_runtime.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class McpConsent:
+    """What became of somebody who came back from an authorization server.
+
+    Attributes:
+        server_id: for which MCP server.
+        error: why the agent was not let in, fit to be shown; None: it was.
+    """
+
+    server_id: str
+    error: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +39,10 @@ class McpOAuthClient:
         scopes: scopes to ask for, beside those that the server asks for.
         grant: `authorization_code` asks a person; `client_credentials` needs `client_id` and `client_secret` only.
         token_auth: how the client authenticates for tokens; found out if it is not given.
+        success_redirect: where a browser is sent after consent, a path or a URL; the origin of the callback otherwise.
+        error_redirect: where it is sent when that failed; `error=<reason>` is added to the query.
+        respond: makes the answer to the browser itself, in place of the redirects: takes a `McpConsent`, may be async,
+            returns a `workers.Response`.
         skip_issuer_check: accept metadata that names another issuer. It weakens the protection against mix-ups.
     """
 
@@ -37,6 +55,9 @@ class McpOAuthClient:
     scopes: tuple[str, ...] = ()
     grant: Literal["authorization_code", "client_credentials"] = "authorization_code"
     token_auth: Literal["none", "client_secret_basic", "client_secret_post"] | None = None
+    success_redirect: str | None = None
+    error_redirect: str | None = None
+    respond: Callable[[McpConsent], object] | None = field(default=None, repr=False)
     skip_issuer_check: bool = False
 
     def __post_init__(self) -> None:

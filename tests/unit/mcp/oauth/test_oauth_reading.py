@@ -202,7 +202,7 @@ def test_where_metadata_is():
 def test_no_document_breaks_a_reader(document):
     for read in (
         lambda: read_resource(document, MCP),
-        lambda: read_server(document, MCP, MCP),
+        lambda: read_server(document, MCP),
         lambda: read_client(document, "i"),
         lambda: read_tokens(document, "i"),
     ):

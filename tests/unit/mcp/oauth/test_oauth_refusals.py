@@ -80,6 +80,12 @@ async def test_the_metadata_of_another_issuer_is_refused(issuer):
     assert "another issuer" in await reason_of(World(Quirks(issuer=issuer)))
 
 
+async def test_a_server_that_is_its_own_authorization_server_may_call_it_by_any_path():
+    world = World(Quirks(resource_path=None, issuer="https://provider.test/oauth"))
+    assert await world.come_back(await sent_away(world)) == Authorized()
+    assert "another issuer" in await reason_of(World(Quirks(resource_path=None, issuer="https://evil.test/oauth")))
+
+
 async def test_the_metadata_of_another_issuer_is_taken_if_the_author_says_so():
     world = World(Quirks(issuer="https://provider.test/x"), McpOAuthClient(skip_issuer_check=True))
     assert await world.come_back(await sent_away(world)) == Authorized()
