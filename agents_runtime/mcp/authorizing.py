@@ -148,7 +148,8 @@ class Authorizing:
         if options.respond is not None:
             return await _responded(options.respond(McpConsent(connection.row.id, error)))
         location = _address_after(options, error) or _origin(url)
-        return make_response(None, 302, {"location": location, "referrer-policy": "no-referrer"})
+        redirect: object = make_response(None, 302, {"location": location, "referrer-policy": "no-referrer"})
+        return redirect
 
     def came_back(
         self, connection: ServerConnection, outcome: CallbackOutcome, connect: Callable[[ServerConnection], None]
