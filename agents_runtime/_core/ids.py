@@ -14,6 +14,7 @@ _IN_ORDER = bytes.maketrans(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
     b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz",
 )
+_LETTER_FIRST = 1 << 46
 _FROM_BYTE = bytes(ALPHABET[byte & 63] for byte in range(256))
 
 
@@ -38,5 +39,5 @@ class OrderedIds:
     def make(self, now_ms: int) -> str:
         """The next id."""
         self._last_ms = last_ms = max(now_ms, self._last_ms + 1)
-        code = b2a_base64(last_ms.to_bytes(6, "big") + self._random_bytes(6), newline=False)
+        code = b2a_base64((_LETTER_FIRST | last_ms).to_bytes(6, "big") + self._random_bytes(6), newline=False)
         return code.translate(_IN_ORDER).decode("ascii")

@@ -25,7 +25,7 @@ def test_ordered_ids_sort_as_they_were_made_whatever_the_clock_does():
     ]
     assert made == sorted(made, key=str.encode)
     assert len(set(made)) == len(made) == 100
-    assert all(re.fullmatch(r"[\w-]{16}", one) for one in made)
+    assert all(re.fullmatch(r"[A-Z][\w-]{15}", one) for one in made)
 
 
 def test_ordered_ids_of_the_same_moment_differ_by_chance():
