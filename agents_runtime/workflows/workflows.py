@@ -20,6 +20,7 @@ from agents_runtime.routing.bindings import binding_of
 from agents_runtime.workflows.errors import UnknownWorkflow
 from agents_runtime.workflows.instances import Instances, InstanceStatus
 from agents_runtime.workflows.models import (
+    FINAL,
     Criteria,
     WorkflowInfo,
     WorkflowPage,
@@ -199,10 +200,13 @@ class Workflows(Capability):
         """Let the platform do something with an instance, and note where it stands after that."""
         info = self.tracked(workflow_id)
         await self._confirm(workflow_id)
-        if verb == "restart" and reset_tracking:
+        if verb == "restart":
             # First, since the new run may report before this goes on.
             self._reports.forget(workflow_id)
-            self.store.reset(workflow_id, self.now_s)
+            if reset_tracking:
+                self.store.reset(workflow_id, self.now_s)
+            else:
+                self.store.move(workflow_id, "queued", FINAL, self.now_s)
             self._changed()
 
         async def act(instance: Any) -> None:  # noqa: ANN401 - the platform's
@@ -358,8 +362,8 @@ class Workflows(Capability):
 
     async def _apply(self, workflow_id: str, found: InstanceStatus) -> None:
         info = self.store.get(workflow_id)
-        if info is None or info.status == found.status:
-            return
+        if info is None or info.is_final or info.status == found.status:
+            return  # one that has told its end may still be on its way there
         if found.status == "complete":
             await self._reports.finished(workflow_id, result=json_of(found.output))
         elif found.status == "errored":

@@ -259,6 +259,8 @@ class WorkflowInstance(DurableObject):
             self._store,
             self._store.steps(claim.run_id),
         )
+        if self.env.agents_host.options.evict_before_every_event:
+            attempt.rest_ms = 0
         self._attempt = attempt
         steps = WorkflowSteps(attempt, self._events, self._pause, self.served.max_steps)
         try:

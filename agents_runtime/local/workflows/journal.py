@@ -46,8 +46,14 @@ class Pause:
     shift_ms: int = 0
 
 
+REST_MS = 60_000
+"""A wait that is over sooner is waited for in memory, as on the platform; a longer one lets the instance leave it."""
+
+
 class WorkflowAttempt(Attempt):
     """One attempt of one instance."""
+
+    rest_ms = REST_MS
 
     @property
     def is_busy(self) -> bool:
@@ -64,6 +70,12 @@ class WorkflowAttempt(Attempt):
         if self.is_ending:
             raise asyncio.CancelledError
         return self._entries.get(name)
+
+    async def _is_at_rest(self, handler: asyncio.Task[Any]) -> bool:
+        soon_ms = self.clock.now_ms() + self.rest_ms
+        if any(until_ms is not None and until_ms < soon_ms for until_ms, _ in self._waits.values()):
+            return False
+        return await super()._is_at_rest(handler)
 
     def _completed(self, result: object) -> Completed | Failed:
         try:

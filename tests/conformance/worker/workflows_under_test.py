@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 import json
 from typing import Any
 
@@ -44,7 +44,7 @@ class Raw(WorkflowEntrypoint):
     async def rich(self, event, step):
         @step.do("make")
         async def make():
-            when = datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC)
+            when = dt.datetime(2020, 1, 2, tzinfo=dt.UTC)
             return {"bytes": b"ab", "when": when, "set": {1, 2}, "big": 2**60}
 
         made = await make()
@@ -52,7 +52,8 @@ class Raw(WorkflowEntrypoint):
 
     async def failures(self, event, step):
         return [
-            await self.failure(step, kind) for kind in (ValueError, TypeError, KeyError, RuntimeError, NonRetryableError)
+            await self.failure(step, kind)
+            for kind in (ValueError, TypeError, KeyError, RuntimeError, NonRetryableError)
         ]
 
     async def failure(self, step, kind):
@@ -90,7 +91,7 @@ class Raw(WorkflowEntrypoint):
         await record(configured(ONCE, "n" * 257))
         await record(configured(ONCE, "line\nbreak"))
         await record(lambda: step.sleep("nap", "5 parsecs"))
-        await record(lambda: step.sleep_until("past", datetime.datetime(2020, 1, 1)))
+        await record(lambda: step.sleep_until("past", dt.datetime(2020, 1, 1)))
         await record(lambda: step.wait_for_event("never", "go", timeout="50 milliseconds"))
 
         @step.do("unknown")
@@ -276,7 +277,11 @@ class Foreman(Agent):
             found = await getattr(await self.env.RAW.get(workflow_id), verb)(*args)
         except Exception as error:
             return about(error)
-        return None if found is None else json.loads(json.dumps({key: found[key] for key in ("status", "output", "error")}))
+        return (
+            None
+            if found is None
+            else json.loads(json.dumps({key: found[key] for key in ("status", "output", "error")}))
+        )
 
     # The agent's
 
