@@ -101,11 +101,12 @@ class Hosted:
 
     async def _connect(self, platform: ChildPlatform, payload: dict[str, Any]) -> dict[str, Any]:
         upgrade = Upgrade(payload["id"])
+        around = UPGRADE.get()
         UPGRADE.set(upgrade)
         try:
             response = await self._agent.fetch(upgrade_request(payload["url"], payload["headers"]))
         finally:
-            UPGRADE.set(None)
+            UPGRADE.set(around)
         if upgrade.is_accepted:
             return {"accepted": True, "path": upgrade.path or platform.uplink.path}
         if upgrade.is_accepted is None:

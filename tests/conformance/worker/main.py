@@ -11,6 +11,7 @@ from mailed_under_test import Mailed
 from mistakes_under_test import Mistakes
 from planned_under_test import Planned
 from probes import BrokenProbe, Ports, Probe
+from sub_agents_under_test import Member, Team
 from workers import Response, WorkerEntrypoint
 from workflows_under_test import Errand, Foreman, Raw
 
@@ -22,8 +23,25 @@ from agents_runtime import (
 )
 
 __all__ = [
-    "BrokenProbe", "Clerk", "Default", "Desk", "Durable", "Errand", "Facet", "Foreman", "Lab", "Raw", "Mailed", "Mistakes", "Parent", "Planned",
-    "Ports", "Probe", "Slow",
+    "BrokenProbe",
+    "Clerk",
+    "Default",
+    "Desk",
+    "Durable",
+    "Errand",
+    "Facet",
+    "Foreman",
+    "Lab",
+    "Mailed",
+    "Member",
+    "Mistakes",
+    "Parent",
+    "Planned",
+    "Ports",
+    "Probe",
+    "Raw",
+    "Slow",
+    "Team",
 ]  # fmt: skip
 
 
