@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from bench import peer
 from bench.figure import Bench, Figure
 from bench.figures import MEASUREMENTS
 from bench.load import LoadClient, LoadError
@@ -25,7 +26,8 @@ HOW_TO_READ = """\
 Both sides ran at the same time on the same machine, loaded in turn by the same client on 127.0.0.1, each on an empty
 store. Both sync the disk once before they answer a durable increment (the last row counts it). Throughput is per second
 of *server CPU time*, because other work on the machine hardly disturbs it; latency is the median as the client saw it.
-A ratio is ours divided by theirs; compare ratios, not figures of different machines or days.""".splitlines()
+A ratio is ours divided by theirs; compare ratios, not figures of different machines or days. What has a target without
+an x is wanted as it stands. The Python peers ran in between, one process each, on the same disk.""".splitlines()
 SIDES = {"js": JavaScript, "python": Python}
 
 
@@ -134,6 +136,7 @@ def _page(figures: list[Figure], options: argparse.Namespace) -> list[str]:
         f"- {os.cpu_count()} CPUs ({_cpu_model()}), {platform.system()} {platform.release()}",
         f"- JS: npm agents {packages['agents']}, esbuild {packages['esbuild']}, workerd {workerd} without a proxy",
         f"- Python: CPython {platform.python_version()}, agents_runtime {version('agents_runtime')}, {servers}",
+        "- Peers: " + ", ".join(f"{name} {peer.version_of(name)}" for name in ("huey", "APScheduler", "DBOS")),
     ]
 
 
