@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agents_runtime.sub_agents.front import Carried
 
 PLAIN = (dict, list, str, int, float, type(None))
-PASSED = ("start", "call", "state")
+PASSED = ("start", "call", "state", "workflow")
 
 
 class Inner(Protocol):
