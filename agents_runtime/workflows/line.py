@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from agents_runtime._platform.base import namespaces_of, timing_of
-from agents_runtime.errors import UsageError
+from agents_runtime.errors import RemoteError, UsageError
 from agents_runtime.routing.bindings import listed
 from agents_runtime.routing.handle import AgentHandle, call_entry
 from agents_runtime.routing.lookup import connector
@@ -17,6 +17,24 @@ if TYPE_CHECKING:
 
 OPERATION = "workflow"
 """The agent's internal operation for what workflows say."""
+
+
+class Inner:
+    """A sub-agent, called through its root."""
+
+    def __init__(self, root: Any, origin: Origin) -> None:  # noqa: ANN401 - the platform's
+        self._root = root
+        self._path = [dict(step) for step in origin.path]
+        self.id = root.id
+
+    async def cf_agents_internal(self, op: str, payload: object) -> Any:  # noqa: ANN401 - whatever is answered
+        """Call it, one hop for each agent on the way."""
+        answer = await self._root.cf_agents_internal("down", {"path": self._path, "op": op, "payload": payload})
+        if "unknown" in answer:
+            raise RemoteError("the sub-agent that started this workflow was deleted")
+        if "failed" in answer:
+            raise RemoteError(answer["failed"])
+        return answer["result"]
 
 
 class Line:
@@ -39,7 +57,8 @@ class Line:
         self.workflow_id = workflow_id
         self._env = env
         self._origin = origin
-        self._connect = connector(namespace, namespace.idFromName(origin.name), None)
+        reach_root = connector(namespace, namespace.idFromName(origin.root_name), None)
+        self._connect: Callable[[], Any] = (lambda: Inner(reach_root(), origin)) if origin.path else reach_root
         self._busy: Any = getattr(step, "agents_working", nullcontext)
 
     def handle(self) -> AgentHandle[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,19 +22,28 @@ VERSION = 1
 _KEYS = frozenset((AGENT_NAME, AGENT_BINDING, WORKFLOW_NAME, ORIGIN, PLAIN))
 
 
+Step = Mapping[str, str]
+"""One agent of a path: its `className` and `name`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """The agent that started a workflow.
 
     Attributes:
-        binding: its binding; for an agent inside another, that of the outermost.
-        name: its name; for an agent inside another, that of the outermost.
-        path: the classes and names below the outermost agent, from the outside in; empty for an agent of its own.
+        binding: its binding; for a sub-agent that of its root.
+        name: its name.
+        path: the way to a sub-agent, its root first; empty for an agent that stands alone.
     """
 
     binding: str
     name: str
-    path: tuple[tuple[str, str], ...] = ()
+    path: Sequence[Step] = ()
+
+    @property
+    def root_name(self) -> str:
+        """The name of the agent that the platform knows."""
+        return self.path[0]["name"] if self.path else self.name
 
 
 def with_origin(params: object, workflow_name: str, origin: Origin) -> dict[str, object]:
@@ -75,7 +84,7 @@ def split(payload: Mapping[str, Any]) -> tuple[Any, str | None, Origin | None]:
 def _origin_json(origin: Origin) -> dict[str, Json]:
     if not origin.path:
         return {"kind": "agent", "version": VERSION, "binding": origin.binding, "name": origin.name}
-    path: list[Json] = [{"className": cls, "name": name} for cls, name in ((origin.binding, origin.name), *origin.path)]
+    path: list[Json] = [dict(step) for step in origin.path]
     return {"kind": "facet", "version": VERSION, "rootBinding": origin.binding, "path": path}
 
 
@@ -88,5 +97,5 @@ def _origin_of(payload: Mapping[str, Any]) -> Origin | None:
         raise UsageError(f"this workflow was started by a later version of the library: {dict(given)!r}"[:300])
     if given["kind"] == "agent":
         return Origin(str(given["binding"]), str(given["name"]))
-    (_, name), *below = ((str(part["className"]), str(part["name"])) for part in given["path"])
-    return Origin(str(given["rootBinding"]), name, tuple(below))
+    path = [{"className": str(step["className"]), "name": str(step["name"])} for step in given["path"]]
+    return Origin(str(given["rootBinding"]), path[-1]["name"], path)

@@ -68,6 +68,8 @@ def make_workflows(around: Surroundings, agent: Any, states: States) -> Workflow
     """The workflows of an agent: its bindings and its own identity come from the agent itself."""
 
     def origin(binding: str | None) -> Origin:
+        if around.platform.inner_identity is not None:
+            return Origin(agent._sub_agents.front.root["binding"], agent.name, agent.self_path)
         return Origin(binding or _own_binding(around, agent), agent.name)
 
     return Workflows(around, agent, states, lambda: workflows_of(agent.env), origin)

@@ -461,3 +461,24 @@ async def test_a_workflow_made_by_hand():
         _ = mine.agent
     with pytest.raises(UsageError, match="needs a name"):
         AgentWorkflow.create({})
+
+
+async def test_a_sub_agent_starts_workflows_of_its_own(runtime):
+    class Chain(Agent):
+        async def open(self):
+            shop = await self.sub_agent(Shop, "inner")
+            return await shop.call("order", "tea")
+
+        async def notes(self):
+            return await (await self.sub_agent(Shop, "inner")).notes()
+
+    runtime.bind(OrderFlow)
+    chain = runtime.get(Chain, "c")
+    await chain.open()
+    await runtime.restart(crash=True)
+    await runtime.advance(minutes=4)
+    assert [note for note in await chain.notes() if "progress" not in note] == [
+        "weighed",
+        "packed 100",
+        "complete {'box': 'packed', 'of': 'tea'}",
+    ]
