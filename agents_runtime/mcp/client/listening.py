@@ -70,6 +70,7 @@ class Listening:
         self._used_ms = 0
         self._task: asyncio.Task[Any] | None = None
         self._is_running = False
+        self._is_refused = False
         self._stale: set[str] = set()
         self._is_refreshing = False
         self._opened = asyncio.Event()
@@ -82,7 +83,8 @@ class Listening:
         self._used_ms = self._clock.now_ms()
         wanted = wants_listening(session.server)
         asks = bool(session.client.capabilities) and not session.is_modern
-        if not self._is_running and (wanted or asks or session.transport.kind == "sse"):
+        is_useful = wanted or asks or session.transport.kind == "sse"
+        if not self._is_running and not self._is_refused and is_useful:
             self._is_running = True
             self._opened.clear()
             self._spawn(self._run(session, wanted, idle))
@@ -95,7 +97,7 @@ class Listening:
     def stop(self) -> None:
         """Listen no more."""
         task, self._task = self._task, None
-        self._is_running = False
+        self._is_running = self._is_refused = False
         self._opened.set()
         if task is not None:
             task.cancel()
@@ -138,6 +140,7 @@ class Listening:
             await asyncio.gather(hearing, timer, return_exceptions=True)
             if self._task is asyncio.current_task():
                 self._task, self._is_running = None, False
+                self._is_refused = not self._opened.is_set()
                 self._opened.set()
 
     async def _until_unused(self) -> None:
@@ -151,11 +154,11 @@ class Listening:
                     await session.request("subscriptions/listen", {"notifications": wanted}, timeout_s=LISTEN_S * 4)
                 else:
                     listening = session.listen(self._opened.set)
-                    if listening is None:
-                        await asyncio.get_running_loop().create_future()
-                    else:
+                    if listening is not None:
                         await listening
-                        return
+                    elif session.transport.kind == "sse":
+                        await asyncio.get_running_loop().create_future()
+                    return
             except (McpError, HttpRefusal) as error:
                 logger.debug("the MCP server %s is not listened to: %s", session.client.server_id, error)
                 return

@@ -75,7 +75,7 @@ class McpClient:
             info,
         )
         self._connections: dict[str, ServerConnection] = {}
-        self._connecting: set[asyncio.Task[None]] = set()
+        self._connecting: dict[ServerConnection, asyncio.Future[None]] = {}
         for row in self._store.all():
             self._load(row)
 
@@ -202,7 +202,7 @@ class McpClient:
         """
         self.wake()
         if self._connecting:
-            waiting = asyncio.gather(*self._connecting, return_exceptions=True)
+            waiting = asyncio.gather(*self._connecting.values())
             if timeout is None:
                 await waiting
                 return
@@ -338,15 +338,6 @@ class McpClient:
         """
         self._elicitation.form, self._elicitation.url = form, url
 
-    def configure_oauth_callback(
-        self, *, success_redirect: str | None = None, error_redirect: str | None = None
-    ) -> None:
-        """Say where people are sent when they come back from a consent: URLs or paths. Call it in `on_start`.
-
-        By default they are sent to the origin of the callback. A failure is told as the parameter `error`.
-        """
-        self._authorizing.success_redirect, self._authorizing.error_redirect = success_redirect, error_redirect
-
     # The agent's life
 
     def wake(self) -> None:
@@ -361,13 +352,11 @@ class McpClient:
                 self._connect_later(connection)
 
     def _connect_later(self, connection: ServerConnection) -> None:
-        if not connection.is_connecting:
-            self._platform.spawn(self._connect(connection))
+        if connection not in self._connecting:
+            done = self._connecting[connection] = asyncio.get_running_loop().create_future()
+            self._platform.spawn(self._connect(connection, done))
 
-    async def _connect(self, connection: ServerConnection) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._connecting.add(task)
+    async def _connect(self, connection: ServerConnection, done: asyncio.Future[None]) -> None:
         try:
             await connection.connect()
         except McpConnectionFailed as error:
@@ -376,8 +365,8 @@ class McpClient:
             if connection.row.id in self._connections:
                 raise
         finally:
-            if task is not None:
-                self._connecting.discard(task)
+            del self._connecting[connection]
+            done.set_result(None)
 
     async def answer(self, request: object) -> object | None:
         """Answer a person who comes back with a consent; None if the request is something else."""

@@ -40,7 +40,8 @@ class SseTransport:
         self.session_id: str | None = None
         self.version: str | None = None
         self._target: asyncio.Future[str] | None = None
-        self._answer: HttpAnswer | None = None
+        self._reader: asyncio.Task[Any] | None = None
+        self._is_closed = False
         self._deliver: Deliver | None = None
         self._ended: Callable[[str], None] | None = None
         self._failure = ""
@@ -66,10 +67,10 @@ class SseTransport:
 
     async def close(self, *, ends_session: bool) -> None:
         """Close the stream, and the session with it."""
-        self._ended = None
-        answer, self._answer = self._answer, None
-        if answer is not None:
-            await answer.close()
+        self._ended, self._is_closed = None, True
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.cancel()
 
     async def _post(self, message: Params, headers: Mapping[str, str], timeout_s: float, deliver: Deliver) -> None:
         self._deliver = deliver
@@ -96,22 +97,20 @@ class SseTransport:
             if answer.status != 200 or kind != "text/event-stream":
                 self._target = None
                 raise await refusal(answer) if answer.status != 200 else HttpRefusal(200, None, "it opens no stream")
-            self._answer = answer
             self._spawn(self._read(answer, self._target))
         return await asyncio.shield(self._target)
 
     async def _read(self, answer: HttpAnswer, target: asyncio.Future[str]) -> None:
+        self._reader = asyncio.current_task()
         failure = "the server ended the stream"
         try:
-            async with aclosing(EventReader(answer).events()) as events:
-                async for event in events:
-                    if event.event == "endpoint" and not target.done():
-                        target.set_result(self._checked_target(event.data))
-                    elif event.event == "message" and event.data and self._deliver is not None:
-                        for message in parse_messages(event.data):
-                            self._deliver(message)
+            if not self._is_closed:
+                await self._take_all(answer, target)
         except AgentError as error:
             failure = str(error)
+        except asyncio.CancelledError:
+            if not self._is_closed:
+                raise
         finally:
             self._failure = failure
             await answer.close()
@@ -120,6 +119,15 @@ class SseTransport:
                 target.exception()
             if self._ended is not None:
                 self._ended(failure)
+
+    async def _take_all(self, answer: HttpAnswer, target: asyncio.Future[str]) -> None:
+        async with aclosing(EventReader(answer).events()) as events:
+            async for event in events:
+                if event.event == "endpoint" and not target.done():
+                    target.set_result(self._checked_target(event.data))
+                elif event.event == "message" and event.data and self._deliver is not None:
+                    for message in parse_messages(event.data):
+                        self._deliver(message)
 
     def _checked_target(self, data: str) -> str:
         target = urljoin(self._endpoint.url, data)
