@@ -67,14 +67,14 @@ def read_checks(out: Path, mode: str) -> dict[str, list[tuple[str, str, str]]]:
     return found
 
 
-def problems(report: Report, expected: dict[str, int], known_failures: dict[str, str] | None = None) -> list[str]:
-    """What is wrong with a run: nothing passes that is not looked at, and no warning passes at all.
+def problems(report: Report, expected: dict[str, int], known: dict[str, str] | None = None) -> list[str]:
+    """What is wrong with a run: nothing passes that is not looked at, and a warning is no better than a failure.
 
     Args:
         expected: how many checks of each scenario succeed.
-        known_failures: scenarios that fail, with the reason. One that passes is wrong, too: its expectation is stale.
+        known: scenarios that fail or warn, with the reason. One that passes is wrong, too: its expectation is stale.
     """
-    known = known_failures or {}
+    known = known or {}
     found: list[str] = []
     for scenario in sorted(expected.keys() | known.keys() | report.checks.keys()):
         checks = report.checks.get(scenario)
@@ -84,7 +84,7 @@ def problems(report: Report, expected: dict[str, int], known_failures: dict[str,
         bad = [f"{status} {name}: {message}"[:500] for name, status, message in checks if status not in GOOD]
         if scenario in known:
             if not bad:
-                found.append(f"{scenario}: passes, so strike it from the known failures ({known[scenario]})")
+                found.append(f"{scenario}: passes, so strike it from what is known to fail ({known[scenario]})")
             continue
         found.extend(f"{scenario}: {one}" for one in bad)
         if scenario not in expected:
@@ -95,9 +95,9 @@ def problems(report: Report, expected: dict[str, int], known_failures: dict[str,
 
 
 def manifest(lane: str) -> tuple[dict[str, int], dict[str, str]]:
-    """What is expected of a lane: checks that succeed by scenario, and known failures with their reasons."""
+    """What is expected of a lane: checks that succeed by scenario, and what fails or warns, with the reasons."""
     kept = json.loads(MANIFEST.read_text())[lane]
-    return kept["scenarios"], kept.get("known_failures", {})
+    return kept["scenarios"], {**kept.get("known_failures", {}), **kept.get("known_warnings", {})}
 
 
 def statuses(report: Report) -> Counter[str]:
