@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import js
 from pyodide.ffi import JsProxy, to_js
@@ -39,4 +39,15 @@ class WorkersMail:
 
     async def send(self, binding: Any, fields: Mapping[str, Any]) -> Any:
         raw = binding if isinstance(binding, JsProxy) else getattr(binding, "_binding", binding)
-        return from_json_value(await raw.send(to_json_value(dict(fields))))
+        return from_json_value(await _sender_of(raw)(to_json_value(dict(fields))))
+
+
+def _sender_of(binding: Any) -> Any:
+    """The binding's own `send`.
+
+    One that is a service seems to have every property, so Pyodide takes it for a generator and `send` for that of one;
+    and what a call gives that can be awaited is no function any more. An array hands it over as it is.
+    """
+    if not hasattr(cast("object", type(binding)), "send"):
+        return binding.send
+    return js.Array.of(binding).map(js.Reflect.get.bind(None, binding, "send"))[0]
