@@ -22,7 +22,7 @@ from agents_runtime.routing.handle import AgentHandle, call_entry
 from agents_runtime.routing.hooks import Rejection
 from agents_runtime.routing.messages import HttpRequest, Response, is_upgrade, without_internal_headers
 from agents_runtime.routing.urls import SUB_PREFIX, camel_case_to_kebab_case
-from agents_runtime.sub_agents.desk import Desk
+from agents_runtime.sub_agents.desk import Desk, has_gone
 from agents_runtime.sub_agents.errors import TooManySubAgents, UnknownSubAgent
 from agents_runtime.sub_agents.front import Carried, Front, child_front
 from agents_runtime.sub_agents.hops import SubAgentRoute, closing_of, find_hop, segments_of
@@ -32,6 +32,7 @@ from agents_runtime.sub_agents.stubs import ChildStub, packed, unpacked
 if TYPE_CHECKING:
     from agents_runtime._core.jobs.port import Job, Outcome
     from agents_runtime._core.surroundings import Surroundings
+    from agents_runtime._platform.child.uplink import Batch
     from agents_runtime._platform.ports import Socket
 
 DELETE = "delete"
@@ -220,7 +221,10 @@ class SubAgents(Capability):
         stub = self._facets.get(facet_key(*key), step["className"], identity_of(path))
         answer = await call_entry(stub, "sub", envelope, step["className"])
         self._admitted.add(key)
-        self.front.take_up(answer["up"])
+        batches: list[Batch] = answer["up"]
+        if any(batch["path"] == path and has_gone(batch) for batch in batches):
+            self.forget(step)  # before anybody learns that it destroyed itself
+        self.front.take_up(batches)
         return answer["result"]
 
     async def ask_path(self, path: list[Step], op: str, payload: Carried) -> Carried:

@@ -232,6 +232,11 @@ class Desk:
         return None
 
 
+def has_gone(batch: Batch) -> bool:
+    """Whether a child says that it has destroyed itself."""
+    return any(entry[1] == "gone" for entry in batch["ops"])
+
+
 def _is_below(key: str, top: str) -> bool:
     return key == top or key.startswith(f"{top}/")
 
