@@ -11,7 +11,7 @@ async def noted(world, name, expected, seconds=8.0):
 
 async def test_a_schedule_runs_after_the_object_left_memory(world, name):
     [schedule_id, kind, payload] = await world.call("PLANNED", name, "plan", 0.4, "tea")
-    assert (len(schedule_id), kind, payload) == (9, "delayed", "tea")
+    assert (len(schedule_id), kind, payload) == (16, "delayed", "tea")
     await world.evict("PLANNED", name)
     await noted(world, name, ["tea"])
     assert await until(lambda: world.call("PLANNED", name, "waiting"), 0) == 0
