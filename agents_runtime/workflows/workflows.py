@@ -17,6 +17,7 @@ from agents_runtime._core.jsonx import dumps, plain, size_bytes
 from agents_runtime._platform.workflows import workflows_of
 from agents_runtime.errors import RetryableError, UsageError
 from agents_runtime.routing.bindings import binding_of
+from agents_runtime.routing.handle import error_line
 from agents_runtime.workflows.errors import UnknownWorkflow
 from agents_runtime.workflows.instances import Instances, InstanceStatus
 from agents_runtime.workflows.models import (
@@ -302,14 +303,14 @@ class Workflows(Capability):
     def _pay(self) -> None:
         for workflow_id in self._starts.ids():
             if workflow_id not in self._busy:
-                self._spawn(self._confirm(workflow_id))
+                self._spawn(self._confirm, workflow_id)
         for workflow_id in self._reports.owed():
-            self._spawn(self._reports.tell(workflow_id))
+            self._spawn(self._reports.tell, workflow_id)
 
-    def _spawn(self, work: Awaitable[None]) -> None:
+    def _spawn(self, work: Callable[[Any], Awaitable[None]], about: object) -> None:
         async def once_started() -> None:
             await self._around.ready()
-            await work
+            await work(about)
 
         self._platform.spawn(once_started())
 
@@ -346,15 +347,18 @@ class Workflows(Capability):
         for info in self.store.unheard_of(now_ms // 1000, LOOKS_AT_ONCE):
             self.store.touch(info.workflow_id, now_ms // 1000)
             if self._starts.get(info.workflow_id) is None:
-                self._spawn(self._refresh(info, tells=True))
+                self._spawn(self._ask_about, info)
         self._changed()
+
+    async def _ask_about(self, info: WorkflowInfo) -> None:
+        await self._refresh(info, tells=True)
 
     async def _refresh(self, info: WorkflowInfo, *, tells: bool) -> None:
         """Ask the platform how a workflow is. That it cannot be asked is no failure."""
         try:
             found = await self.instances.status(info.workflow_name, info.workflow_id)
         except Exception as error:  # the binding may be gone, the platform out of reach
-            logger.warning("the workflow %s cannot be asked how it is: %s", info.workflow_id, error)
+            logger.warning("the workflow %s cannot be asked how it is: %s", info.workflow_id, error_line(error))
             return
         if found is None:
             self.store.update(info.workflow_id, "unknown", self.now_s)
