@@ -13,7 +13,7 @@ from tests.js.conftest import REPOSITORY, serve
 pytestmark = [pytest.mark.node, pytest.mark.chromium]
 
 EXAMPLES = REPOSITORY / "examples"
-PROJECTS = {"landing": REPOSITORY} | {name: EXAMPLES / name for name in ("counter", "chatroom", "reminders")}
+PROJECTS = {"landing": REPOSITORY} | {name: EXAMPLES / name for name in ("counter", "chatroom", "reminders", "email_agent")}
 
 
 @pytest.fixture
@@ -27,7 +27,8 @@ def example(tmp_path):
     servers = []
 
     def start(name):
-        servers.append(serve(PROJECTS[name], tmp_path))
+        command = "dev" if name == "email_agent" else "serve"  # only `dev` takes mail from a page
+        servers.append(serve(PROJECTS[name], tmp_path, command=command))
         return servers[-1]
 
     yield start
@@ -48,6 +49,9 @@ def example(tmp_path):
         ("reminders", "reminder_is_made_rings_and_is_cancelled"),
         ("reminders", "bread_is_baked_when_the_server_is_killed"),
         ("reminders", "full_page_of_reminders_fits"),
+        ("email_agent", "mail_is_written_answered_and_in_the_outbox"),
+        ("email_agent", "desk_remembers_when_the_server_is_killed"),
+        ("email_agent", "full_desk_fits"),
         ("landing", "landing_page_shows_two_windows_in_step"),
     ],
 )
@@ -80,6 +84,7 @@ def test_new_code_is_taken_in_while_the_page_is_open(pages, tmp_path, fresh_name
         ("counter", "/"),
         ("chatroom", "/"),
         ("reminders", "/"),
+        ("email_agent", "/"),
         ("landing", "/"),
         ("landing", "/counter/"),
         ("landing", "/chatroom/"),
@@ -96,6 +101,7 @@ def test_shared_files_are_the_same_in_every_example():
         ("public/agent-client.js", "counter/public/agent-client.js"),
         ("public/agent-client.js", "chatroom/public/agent-client.js"),
         ("public/agent-client.js", "reminders/public/agent-client.js"),
+        ("public/agent-client.js", "email_agent/public/agent-client.js"),
         ("counter/public/index.html", "public/counter/index.html"),
         ("chatroom/public/index.html", "public/chatroom/index.html"),
     ]:

@@ -256,6 +256,65 @@ export const full_page_of_reminders_fits = ({ host, name, pictures }) => withPag
   await fitsEveryScreen(page, pictures);
 });
 
+// The help desk by e-mail
+
+const mails = (page) => page.$$eval("#thread .mail", (items) => items.map((item) => [item.classList[1], item.querySelector("p")?.textContent ?? item.textContent]));
+const threadIs = (page, wanted) => until(async () => JSON.stringify(await mails(page)) === JSON.stringify(wanted), `the thread ${JSON.stringify(wanted)}`);
+const write = async (page, text) => { await page.fill("#text", text); await page.click("button[type=submit]"); };
+const ASKED = [["in", "Where is order 1042?"], ["out", "Order 1042 has left our warehouse."]];
+
+export const mail_is_written_answered_and_in_the_outbox = ({ host, name }) => withPages(async (open) => {
+  const page = await open(`http://${host}/?name=${name}`);
+  const other = await open(`http://${host}/?name=${name}`);
+  await live(page);
+  await live(other);
+  await page.fill("#subject", "Grüße <b>you</b>");
+  await write(page, "Where is order 1042?");
+  for (const one of [page, other]) await threadIs(one, ASKED);
+  assert.equal(await page.inputValue("#text"), "");
+  assert.equal(await other.textContent("#thread .out b"), "Re: Grüße <b>you</b>");
+  await page.locator("#outbox summary", { hasText: "Re: Grüße <b>you</b>" }).click();
+  await page.locator("#outbox pre", { hasText: "In-Reply-To: <" }).waitFor();
+  assert.match(await page.textContent("#outbox pre"), /Auto-Submitted: auto-replied[^]*X-Agent-Sig: /);
+  await other.click("#thread .out button");
+  await shows(other, "#answering span", "Answering “Re: Grüße <b>you</b>”");
+  await write(other, "Thanks, and order 1041?");
+  const all = [...ASKED, ["in", "Thanks, and order 1041?"], ["out", "Order 1041 is being packed."]];
+  for (const one of [page, other]) await threadIs(one, all);
+  await page.click("text=I want a refund");
+  await page.locator("#thread .forward", { hasText: "team@example.com" }).waitFor();
+  await until(async () => (await page.locator("#outbox li").count()) === 4, "four mails in the outbox");
+});
+
+export const desk_remembers_when_the_server_is_killed = (given) => withPages(async (open, { weather }) => {
+  const { host, name } = given;
+  const page = await open(`http://${host}/?name=${name}`);
+  await live(page);
+  await write(page, "Where is order 1042?");
+  await threadIs(page, ASKED);
+  await killAndStart(given, weather, [page], down, live);
+  await page.reload();
+  await threadIs(page, ASKED);
+  await until(async () => (await page.locator("#outbox li").count()) === 1, "the outbox");
+  await page.click("#thread .out button");
+  await write(page, "And order 1043?");
+  await threadIs(page, [...ASKED, ["in", "And order 1043?"], ["out", "Order 1043 is with the courier and comes today."]]);
+});
+
+export const full_desk_fits = ({ host, name, pictures }) => withPages(async (open) => {
+  const page = await open(`http://${host}/?name=${name}`);
+  await live(page);
+  for (const text of ["Where is order 1042?", `read ${"a-very-long-word".repeat(9)}`, "I want a refund"]) {
+    await write(page, text);
+    await page.locator("#thread .in", { hasText: text }).waitFor();
+  }
+  await until(async () => (await mails(page)).length === 7, "the whole thread");
+  await page.locator("#thread .out button").first().click();
+  await page.locator("#outbox summary").first().click();
+  await page.locator("#outbox pre", { hasText: "X-Agent-Sig" }).first().waitFor();
+  await fitsEveryScreen(page, pictures);
+});
+
 // The landing page
 
 const frameOf = (page, title) => page.frameLocator(`iframe[title="${title}"]`);
