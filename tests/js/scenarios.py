@@ -22,6 +22,7 @@ AGENT_CLIENT = (
     "agent_fetch",
     "closed_for_good",
     "manual_reconnect",
+    "sub_agents",
 )
 USE_AGENT = (
     "identity_and_first_state",
@@ -31,6 +32,7 @@ USE_AGENT = (
     "rejected_and_readonly_state",
     "custom_id_and_async_query",
     "http_url_of_the_agent",
+    "sub_agents",
 )
 SMALL_CLIENT = ("state_and_calls", "rejected_state_is_taken_back", "streams", "closed_for_good")
 

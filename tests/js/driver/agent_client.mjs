@@ -254,6 +254,21 @@ export const closed_for_good = ({ host, name }) => withClients(host, name, async
   await refused(client.call("echo", [1]), "Connection closed");
 });
 
+export const sub_agents = ({ host, name }) => withClients(host, name, async (make) => {
+  const parent = await ready(make());
+  const [one, other] = [await ready(make({ path: "sub/probe/kid%20a" })), await ready(make({ path: "sub/probe/kid%20a" }))];
+  assert.deepEqual(one.seen.identities, [["kid a", "probe"]]);
+  assert.equal(await one.call("increment", [3]), 3);
+  await until(() => other.state.count === 3, "the other client's state");
+  other.setState({ count: 8 });
+  await until(() => one.state.count === 8, "the first client's state");
+  const chunks = [];
+  await one.call("words", ["one two"], { stream: { onChunk: (chunk) => chunks.push(chunk) } });
+  assert.deepEqual(chunks, ["one", "two"]);
+  await refused(one.call("fail", ["no such luck"]), "no such luck");
+  assert.deepEqual(parent.state, { count: 0 });
+});
+
 export const manual_reconnect = ({ host, name }) => withClients(host, name, async (make) => {
   const client = await ready(make());
   await client.call("increment");

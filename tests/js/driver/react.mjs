@@ -66,6 +66,22 @@ export const calls_and_errors = (given) => withReact(given, async (visit) => {
   await assert.rejects(page.call("hidden"), /Method hidden is not callable/);
 });
 
+export const sub_agents = (given) => withReact(given, async (visit) => {
+  const chain = [{ agent: "Probe", name: "kid a/b" }, { agent: "Probe", name: "grandkid" }];
+  const [parent, kid] = [await visit(), await visit({ sub: JSON.stringify(chain.slice(0, 1)) })];
+  const [one, other] = [await visit({ sub: JSON.stringify(chain) }), await visit({ sub: JSON.stringify(chain) })];
+  await shows(kid, "#identity", "probe/kid a/b");
+  for (const page of [one, other]) await shows(page, "#identity", "probe/grandkid");
+  await one.click("#increment");
+  for (const page of [one, other]) await shows(page, "#count", 1);
+  await other.click("#set");
+  for (const page of [one, other]) await shows(page, "#count", 100);
+  await one.click("#fail");
+  await shows(one, "#reply", "no such luck");
+  for (const page of [parent, kid]) await shows(page, "#count", 0);
+  assert.deepEqual((await one.seen()).identities.at(-1), ["grandkid", "probe"]);
+});
+
 export const streaming = (given) => withReact(given, async (visit) => {
   const page = await visit();
   await shows(page, "#count", 0);

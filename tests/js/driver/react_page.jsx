@@ -13,6 +13,7 @@ function Counter() {
     name: parameters.get("name"),
     minReconnectionDelay: 100,
     maxReconnectionDelay: 500,
+    ...(parameters.has("sub") ? { sub: JSON.parse(parameters.get("sub")) } : {}),
     ...(parameters.has("id") ? { id: parameters.get("id") } : {}),
     ...(parameters.has("readonly") ? { query: { readonly: "1" } } : {}),
     ...(parameters.has("token") ? { query: fetchToken } : {}),
