@@ -45,12 +45,14 @@ class Sides:
         self.tools = tools
         self.bundle = bundle
         self.python = Rig(tools, SOURCES, folder)
+        self.port = 0
 
     @contextmanager
     def running(self, side: str):
         """A function that calls methods of the agent on one side."""
         if side == "python":
             self.python.start()
+            self.port = self.python.port
             try:
                 yield lambda *calls, name="one": ask(self.python.port, *calls, name=name)
             finally:
@@ -58,8 +60,9 @@ class Sides:
             return
         keys = {"Desk": "interchange-Desk"}
         process: Process = javascript.start(self.tools, SOURCES / "desk.js", self.bundle, self.python.storage, keys)
+        self.port = process.ports["http"]
         try:
-            yield lambda *calls, name="one": ask(process.ports["http"], *calls, name=name)
+            yield lambda *calls, name="one": ask(self.port, *calls, name=name)
         finally:
             process.stop()
 

@@ -49,12 +49,28 @@ export class Desk extends Agent {
     return (await this.getQueues("kind", "note")).map((item) => [item.id, item.callback, item.payload.text]);
   }
 
+  // Uses one MCP server, at which a person has to let it in.
+  async join(url, host) {
+    return await this.addMcpServer("work", url, { id: "work", callbackHost: host });
+  }
+
+  async server() {
+    const { servers, tools } = this.getMcpServers();
+    return [servers.work.state, servers.work.auth_url, tools.map((tool) => tool.name).sort()];
+  }
+
+  async use(tool) {
+    await this.mcp.waitForConnections({ timeout: 5000 });
+    const result = await this.mcp.callTool({ serverId: "work", name: tool, arguments: {} });
+    return result.content[0].text;
+  }
+
   look() {
     return this.state;
   }
 }
 
-for (const name of ["increment", "plan", "planSoon", "planned", "fill", "waiting", "look"]) {
+for (const name of ["increment", "plan", "planSoon", "planned", "fill", "waiting", "look", "join", "server", "use"]) {
   callable()(Desk.prototype[name], { kind: "method", name });
 }
 

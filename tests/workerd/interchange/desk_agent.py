@@ -64,6 +64,23 @@ class Desk(Agent):
         return found
 
     @callable
+    async def join(self, url: str, host: str) -> Any:
+        """Use one MCP server, at which a person has to let it in."""
+        added = await self.add_mcp_server("work", url, callback_host=host, id="work")
+        return {"id": added["id"], "state": added["state"], "authUrl": added["auth_url"]}
+
+    @callable
+    def server(self) -> Any:
+        listed = self.get_mcp_servers()
+        work = listed["servers"]["work"]
+        return [work["state"], work["auth_url"], sorted(tool["name"] for tool in listed["tools"])]
+
+    @callable
+    async def use(self, tool: str) -> Any:
+        result: Any = await self.mcp.call_tool("work", tool)
+        return result["content"][0]["text"]
+
+    @callable
     def look(self) -> Any:
         return self.state
 
