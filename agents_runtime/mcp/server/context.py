@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -40,18 +41,17 @@ class McpContext:
         request: the request that is being answered.
         caller: who asks.
         changes: tell clients that lists or resources have changed.
-        is_cancelled: whether the client gave up. The function is cancelled then, too, where it waits.
     """
 
     agents_mcp_context = True
 
-    __slots__ = ("_answers", "_asked", "_remembered", "_way_back", "caller", "changes", "is_cancelled", "request")
+    __slots__ = ("_answers", "_asked", "_remembered", "_was_cancelled", "_way_back", "caller", "changes", "request")
 
     def __init__(self, request: Request, caller: Caller, way_back: Outbound, changes: Changes) -> None:
         self.request = request
         self.caller = caller
         self.changes = changes
-        self.is_cancelled = False
+        self._was_cancelled = False
         self._way_back = way_back
         self._answers: Params = {}
         self._remembered: Json = None
@@ -71,6 +71,16 @@ class McpContext:
     def meta(self) -> Params:
         """The `_meta` of the request; yours to read, whatever the client put there."""
         return self.request.meta
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the client gave up. The function is cancelled then where it waits, as any task is."""
+        task = asyncio.current_task()
+        return self._was_cancelled or (task is not None and task.cancelling() > 0)
+
+    def cancelled(self) -> None:
+        """Take note that the client gave up. For the server."""
+        self._was_cancelled = True
 
     def progress(self, progress: float, total: float | None = None, message: str | None = None) -> Done:
         """Tell the client how far this is, if it asked to be told. `progress` must rise."""

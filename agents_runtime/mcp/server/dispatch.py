@@ -291,7 +291,7 @@ class Answers:
         except InputNeeded as needed:
             return self._ask(needed, context, request, caller)
         except asyncio.CancelledError:
-            context.is_cancelled = True
+            context.cancelled()
             raise
         return result
 

@@ -83,12 +83,16 @@ class Endpoint:
         data, problem = await read_json(request)
         if problem is not None:
             return problem
-        AUTH.set(auth)
-        if looks_modern(header_of(request, VERSION_HEADER), data):
-            return await self._modern(request, data, auth)
-        if not self._serves_legacy:
-            return self._only_modern(data)
-        return await self._legacy(header_of(request, VERSION_HEADER), data, auth)
+        previous = AUTH.get()
+        AUTH.set(auth)  # tasks that answer take a copy along
+        try:
+            if looks_modern(header_of(request, VERSION_HEADER), data):
+                return await self._modern(request, data, auth)
+            if not self._serves_legacy:
+                return self._only_modern(data)
+            return await self._legacy(header_of(request, VERSION_HEADER), data, auth)
+        finally:
+            AUTH.set(previous)
 
     # The modern era: one message, which says everything about itself
 

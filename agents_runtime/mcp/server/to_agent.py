@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -43,12 +44,12 @@ class Errand:
 
     def text(self) -> str:
         """The header's value, in ASCII."""
-        return dumps(asdict(self)).encode("ascii", "backslashreplace").decode()
+        return base64.b64encode(dumps(asdict(self)).encode()).decode()
 
 
 def read_errand(value: str) -> Errand:
     """What a header's value says."""
-    said = loads(value)
+    said = loads(base64.b64decode(value).decode())
     if not is_object(said):
         raise UsageError("the internal header of an MCP request cannot be read")
     fields: dict[str, Any] = dict(said)
