@@ -71,7 +71,7 @@ class Desk(Agent):
 
     @callable
     def server(self) -> Any:
-        listed = self.get_mcp_servers()
+        listed: Any = self.get_mcp_servers()
         work = listed["servers"]["work"]
         return [work["state"], work["auth_url"], sorted(tool["name"] for tool in listed["tools"])]
 
