@@ -273,20 +273,20 @@ class Attempt:
         payload: dict[str, Json] = {"runId": self.run_id, "definition": self._task, "step": step, "attempt": attempt}
         self.around.emit(f"task:step:{event}", payload)
 
-    @contextmanager
-    def working(self) -> Generator[None]:
-        """Keep the attempt going while a step's function runs."""
-        task = asyncio.current_task()
+    def begin_work(self) -> None:
+        """Keep the attempt going while a step's function runs, until `end_work`."""
         self._working += 1
-        if task is not None:
+        task = asyncio.current_task()
+        if task is not None and task is not self._handler:
             self._inside.add(task)
-        try:
-            yield
-        finally:
-            self._working -= 1
-            if task is not None and task is not self._handler:
-                self._inside.discard(task)
-            self._stir()
+
+    def end_work(self) -> None:
+        """Take note that a step's function has ended."""
+        self._working -= 1
+        task = asyncio.current_task()
+        if task is not None:
+            self._inside.discard(task)
+        self._stir()
 
     @contextmanager
     def waiting(self, name: str, until_ms: int | None, reason: WaitReason) -> Generator[asyncio.Event]:

@@ -55,16 +55,20 @@ class Steps:
     ) -> tuple[Entry, Exception | None]:
         running = self._attempt.journal(self._store.begin_step, Entry(name, "do", "running", decision.attempt))
         self._attempt.tell("started", name, decision.attempt)
-        with self._attempt.working():
+        self._attempt.begin_work()
+        try:
             await self._around.platform.committed()
             try:
                 result = await self._call(name, decision.attempt, function, args, policy.timeout_ms)
                 text = checked_json(result, f"the result of the step {name!r}")
             except Exception as error:  # whatever the user's function raises
                 return self._after_failure(running, error, policy), error
-            done = self._attempt.journal(self._store.end_step, replace(running, state="completed", result=text))
+            completed = Entry(name, "do", "completed", decision.attempt, None, text)  # `replace` takes as long as SQL
+            done = self._attempt.journal(self._store.end_step, completed)
             self._attempt.tell("completed", name, decision.attempt)
             return done, None
+        finally:
+            self._attempt.end_work()
 
     def _after_failure(self, running: Entry, error: Exception, policy: StepPolicy) -> Entry:
         retry_ms = after_failure(error, running.attempt, policy, self._clock.now_ms())
