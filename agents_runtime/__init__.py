@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     )
     from agents_runtime.rpc.decorate import CallableMetadata, call_callable, callable, get_callable_methods
     from agents_runtime.rpc.streaming import StreamingResponse
+    from agents_runtime.sub_agents.lookup import get_sub_agent_by_name, route_sub_agent_request
     from agents_runtime.tasks.declare import task
     from agents_runtime.workflows.errors import WorkflowRejected
     from agents_runtime.workflows.workflow import AgentWorkflow
@@ -110,6 +111,7 @@ _HOMES = {
     "get_callable_methods": "rpc.decorate",
     "get_current_agent": "context",
     "get_mcp_auth_context": "mcp.server.auth",
+    "get_sub_agent_by_name": "sub_agents.lookup",
     "get_tool_methods": "mcp.tools.declare",
     "is_auto_reply_email": "email.headers",
     "name_for": "routing.urls",
@@ -118,6 +120,7 @@ _HOMES = {
     "route_agent_email": "email.route",
     "route_agent_request": "routing.route",
     "route_agent_requests": "routing.route",
+    "route_sub_agent_request": "sub_agents.lookup",
     "sign_agent_headers": "email.signing",
     "stream_response": "_platform.base",
     "subscribe": "_core.events",
@@ -171,6 +174,7 @@ __all__ = [
     "get_callable_methods",
     "get_current_agent",
     "get_mcp_auth_context",
+    "get_sub_agent_by_name",
     "get_tool_methods",
     "is_auto_reply_email",
     "name_for",
@@ -179,6 +183,7 @@ __all__ = [
     "route_agent_email",
     "route_agent_request",
     "route_agent_requests",
+    "route_sub_agent_request",
     "sign_agent_headers",
     "stream_response",
     "subscribe",

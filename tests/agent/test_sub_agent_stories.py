@@ -9,9 +9,16 @@ from typing import Any
 import pytest
 from workers import Request, Response
 
-from agents_runtime import Agent, callable, get_agent_by_name, reject, task
+from agents_runtime import (
+    Agent,
+    callable,
+    get_agent_by_name,
+    get_sub_agent_by_name,
+    reject,
+    route_sub_agent_request,
+    task,
+)
 from agents_runtime.errors import RemoteError, UsageError
-from agents_runtime.sub_agents.lookup import get_sub_agent_by_name, route_sub_agent_request
 
 NAMES = ["a/b", "a:b", "a%2Fb", "Kid:x/Kid:y", "..", "sub", "naïve 😀", "a b+c", "x" * 250]
 
