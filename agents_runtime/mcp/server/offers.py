@@ -76,8 +76,8 @@ class Offer:
 class ResourceOffer(Offer):
     """A resource, or a template of resources when its URI has parameters in braces.
 
-    `{id}` stands for one step of a path: never a slash, and nothing that leads upwards. `{+path}` takes slashes, too,
-    and `{?a,b}` optional parameters behind a question mark.
+    `{id}` stands for one step of a path, `{+path}` for several, and `{?a,b}` for optional parameters behind a question
+    mark. What would lead elsewhere when it is used as a path matches nothing: `..`, a root, a drive.
     """
 
     def __init__(self, uri: str, function: Function, options: Mapping[str, Any]) -> None:
@@ -107,7 +107,7 @@ class ResourceOffer(Offer):
         if found is None:
             return None
         values = {name: unquote(found[name]) for name in self._names}
-        if not all(_is_safe(value, found.re.pattern, name) for name, value in values.items()):
+        if not all(_is_safe(value) for value in values.values()):
             return None
         for part in filter(None, query.split("&")):
             name, _, value = part.partition("=")
@@ -149,11 +149,10 @@ class ResourceOffer(Offer):
         return re.compile("".join(parts), re.DOTALL)
 
 
-def _is_safe(value: str, pattern: str, name: str) -> bool:
-    """Whether a parameter is what its braces may stand for, after it was decoded."""
-    if f"(?P<{name}>.+)" in pattern:
-        return ".." not in value.replace("\\", "/").split("/")
-    return "/" not in value and "\\" not in value and value not in (".", "..")
+def _is_safe(value: str) -> bool:
+    """Whether a parameter, once it is decoded, stays where it is put: no root, no step upwards, no end of a C text."""
+    steps = value.replace("\\", "/").split("/")
+    return ".." not in steps and (len(steps) == 1 or bool(steps[0])) and "\0" not in value and value[1:2] != ":"
 
 
 class PromptOffer(Offer):

@@ -235,9 +235,24 @@ async def test_resources_and_templates():
     found = await ask("resources/read", {"uri": "notes://7%20a/x/y"})
     assert found["contents"][0]["text"] == '{"id":"7 a","path":"x/y"}'
     assert found["ttlMs"] == 0
+    found = await ask("resources/read", {"uri": "notes://a%2Fb/x"})
+    assert found["contents"][0]["text"] == '{"id":"a/b","path":"x"}'
 
 
-@pytest.mark.parametrize("uri", ["notes://a%2Fb/x", "notes://../x", "notes://a/../../etc", "notes://a/%2e%2e/b"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "notes://../x",
+        "notes://a/../../etc",
+        "notes://a/%2e%2e/b",
+        "notes://..%2Fb/x",
+        "notes://%2Fetc/x",
+        "notes://a/%2Fetc",
+        "notes://C:/x",
+        "notes://a%00/b",
+        "notes://a%5C..%5Cb/x",
+    ],
+)
 async def test_a_template_lets_nobody_climb(uri):
     assert (await ask("resources/read", {"uri": uri}))["message"] == "Resource not found"
 
