@@ -7,7 +7,8 @@ step of its own), and code that takes another course than before just does other
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -110,9 +111,14 @@ class WorkflowSteps(Steps):
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
-    def working(self) -> Any:
+    @contextmanager
+    def working(self) -> Generator[None]:
         """Keep the attempt going while something that is no step is awaited beside steps that wait."""
-        return self._attempt.working()
+        self._attempt.begin_work()
+        try:
+            yield
+        finally:
+            self._attempt.end_work()
 
     async def perform(self, name: str, config: object, function: Callable[[JsDict], object]) -> JsValue:
         """Call a step's function once per journal entry; it is given what it may know about its attempt."""
