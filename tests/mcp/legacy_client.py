@@ -105,7 +105,11 @@ class Client:
 
     async def open(self, method: str, params: dict[str, Any] | None = None) -> Stream:
         """Send a request; the stream of its answer."""
-        return Stream(await self.send(self.request(method, params)))
+        return await self.open_request(self.request(method, params))
+
+    async def open_request(self, request: dict[str, Any]) -> Stream:
+        """Send a request as it is; the stream of its answer."""
+        return Stream(await self.send(request))
 
     async def call(self, method: str, params: dict[str, Any] | None = None) -> Any:
         """Send a request; its response."""

@@ -6,10 +6,10 @@ import copy
 from typing import TYPE_CHECKING, Any, cast
 
 from agents_runtime.errors import UsageError
+from agents_runtime.mcp.server.register import register_mcp_tools
 from agents_runtime.mcp.server.requests_state import Sealer
 from agents_runtime.mcp.server.server import McpServer
 from agents_runtime.mcp.server.subscriptions import Changes
-from agents_runtime.mcp.tools.declare import get_tool_methods
 
 if TYPE_CHECKING:
     from agents_runtime._platform.ports import Clock, KeyValue
@@ -26,8 +26,7 @@ def server_of(agent: object, given: object) -> McpServer:
     """
     if given is None:
         made = McpServer(type(agent).__name__)
-        for method in get_tool_methods(agent).values():
-            made.tool(method)
+        register_mcp_tools(made, agent)
         return made
     if not callable(getattr(given, "capabilities", None)) or not hasattr(given, "answers"):
         raise UsageError(f"{type(agent).__name__}.server must be an McpServer, not {type(given).__name__}")
