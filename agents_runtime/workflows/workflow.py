@@ -114,7 +114,7 @@ class AgentWorkflow(WorkflowEntrypoint, Generic[AgentType]):
             timeout: seconds, timedelta or text; at most a year.
 
         Raises:
-            WorkflowRejected: somebody refused. The agent has been told that the workflow failed.
+            WorkflowRejected: somebody refused. Unless you catch it, the workflow has failed with the reason.
             ApprovalExpired: nobody decided in time.
         """
         about = {"workflowId": self.workflow_id}
@@ -132,10 +132,7 @@ class AgentWorkflow(WorkflowEntrypoint, Generic[AgentType]):
         if decision.get("approved"):
             return plain(decision.get("metadata"))
         reason = decision.get("reason")
-        rejection = WorkflowRejected(reason if isinstance(reason, str) else None, self.workflow_id)
-        if self._line is not None:
-            await step.report_error(rejection)
-        raise rejection
+        raise WorkflowRejected(reason if isinstance(reason, str) else None, self.workflow_id)
 
     # By hand
 

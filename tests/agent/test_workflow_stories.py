@@ -178,6 +178,15 @@ async def test_a_person_refuses(runtime, shop):
     assert await shop.notes() == ["error too dear"]
 
 
+async def test_a_refusal_that_is_handled_is_no_failure(runtime, shop):
+    workflow_id = await shop.order("handled")
+    await runtime.settle()
+    await shop.reject_workflow(workflow_id, reason="no money")
+    await runtime.settle()
+    assert await shop.notes() == ["complete refused: no money"]
+    assert await status_of(shop, workflow_id) == "complete"
+
+
 async def test_nobody_decides_in_time(runtime, shop):
     workflow_id = await shop.order("handled")
     await runtime.settle()

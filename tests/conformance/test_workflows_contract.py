@@ -233,7 +233,7 @@ async def test_a_refusal_arrives(world, name):
         if len(notes) == 2:
             break
         await asyncio.sleep(0.02)
-    assert notes == ["error too far", "rejected: too far"]
+    assert notes == ["rejected: too far", "error too far"]
 
 
 async def test_nobody_decides(world, name):
