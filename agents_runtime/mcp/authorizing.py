@@ -66,7 +66,9 @@ class Authorizing:
         if row.transport.get("skipIssuerMetadataValidation") is True:
             options = replace(options, skip_issuer_check=True)
         cls, name = self._agent()
-        ground = Ground(platform.fetch, platform.kv, platform.clock, platform.entropy, permit, platform.committed)
+        ground = Ground(
+            platform.fetch, platform.kv, platform.clock, platform.entropy, permit, platform.spawn, platform.committed
+        )
         return Authorization(
             ground,
             _Row(connection),

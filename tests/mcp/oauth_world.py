@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from agents_runtime.errors import FetchFailed, UsageError
@@ -74,6 +74,7 @@ class World:
     Attributes:
         deadly: the number of the request to the outside with which the process dies, counted from 1.
         dies_after: whether that request still arrives.
+        held: while it is not set, no token arrives.
     """
 
     def __init__(
@@ -97,9 +98,11 @@ class World:
         self.requests = 0
         self.forbidden: tuple[str, ...] = ()
         self.unreachable: tuple[str, ...] = ()
+        self.held: asyncio.Event | None = None
+        self._background: set[asyncio.Task[None]] = set()
 
     def authorization(self) -> Authorization:
-        ground = Ground(self.fetch, self.kv, self.clock, self.entropy, self._permit, self._committed)
+        ground = Ground(self.fetch, self.kv, self.clock, self.entropy, self._permit, self._spawn, self._committed)
         return Authorization(
             ground,
             self.row,
@@ -110,6 +113,16 @@ class World:
             agent_name="ada",
             shown_name="Clerk",
         )
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def idle(self) -> None:
+        """Wait until nothing goes on in the background."""
+        while self._background:
+            await asyncio.gather(*self._background)
 
     async def _committed(self) -> None:
         await asyncio.sleep(0)
@@ -140,6 +153,8 @@ class World:
         answer = Answer(url, *await self.provider.handle(method, url, given, body or b""))
         if self.requests == self.deadly:
             raise Killed
+        if self.held is not None and url.endswith("/token"):
+            await self.held.wait()
         return answer
 
     # What happens to it

@@ -16,7 +16,7 @@ from agents_runtime.mcp.oauth.challenge import Challenge, read_challenge
 from agents_runtime.mcp.oauth.credentials import Client, Tokens, read_client, read_tokens
 from agents_runtime.mcp.oauth.discovery import Discovery, discover, stored_discovery
 from agents_runtime.mcp.oauth.errors import OAuthError, OAuthRejected, OAuthUnavailable
-from agents_runtime.mcp.oauth.ground import is_challenge
+from agents_runtime.mcp.oauth.ground import is_challenge, to_its_end
 from agents_runtime.mcp.oauth.outcomes import (
     Authorized,
     CallbackOutcome,
@@ -107,11 +107,14 @@ class Authorization:
         if not is_challenge(answer):
             return Failed(f"the server refuses the request with HTTP {answer.status}")
         challenge = read_challenge(answer.headers.get("www-authenticate"))
+        return await to_its_end(self._ground.spawn, self._answered(answer.status, challenge, sent))
+
+    async def _answered(self, status: int, challenge: Challenge, sent: Mapping[str, str] | None) -> ChallengeOutcome:
         try:
             async with self._one_at_a_time:
                 if sent is not None and dict(sent) != await self.headers():
                     return Retry()
-                return await self._answer(answer.status, challenge)
+                return await self._answer(status, challenge)
         except OAuthUnavailable as error:
             return Failed(str(error), is_passing=True)
         except OAuthError as error:
@@ -285,7 +288,8 @@ class Authorization:
 
     def _pending_of(self, auth_url: str) -> Pending | None:
         state = read_callback(auth_url)
-        return None if state is None else self.store.pending(state.nonce)
+        is_ours = state is not None and state.server_id == self.store.server_id
+        return self.store.pending(state.nonce) if state is not None and is_ours else None
 
     def _count_attempt(self, scopes: tuple[str, ...], *, is_step_up: bool) -> None:
         """Count how often in a row the same consent is asked for; a request that was refused as a whole starts anew."""
@@ -307,6 +311,9 @@ class Authorization:
             is_connected: whether the server takes the agent's requests already. Then only the callback counts that it
                 waits for, as it does for more scopes.
         """
+        return await to_its_end(self._ground.spawn, self._came_back(url, is_connected=is_connected))
+
+    async def _came_back(self, url: str, *, is_connected: bool) -> CallbackOutcome:
         async with self._one_at_a_time:
             callback = read_callback(url)
             pending = None if callback is None else self.store.pending(callback.nonce)

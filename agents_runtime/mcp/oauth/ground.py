@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from agents_runtime.mcp.oauth.challenge import read_challenge
 
 if TYPE_CHECKING:
     from agents_runtime._platform.ports import Clock, Entropy, Fetch, KeyValue
+
+T = TypeVar("T")
 
 
 class ServerRow(Protocol):
@@ -50,6 +53,7 @@ class Ground:
 
     Attributes:
         permit: raises for an address that the agent must not call.
+        spawn: does work in the background, the agent staying in memory.
         committed: returns once all that was written is durable.
     """
 
@@ -58,7 +62,31 @@ class Ground:
     clock: Clock
     entropy: Entropy
     permit: Callable[[str], None]
+    spawn: Callable[[Coroutine[Any, Any, None]], None]
     committed: Callable[[], Awaitable[None]]
+
+
+async def to_its_end(spawn: Callable[[Coroutine[Any, Any, None]], None], work: Coroutine[Any, Any, T]) -> T:
+    """Wait for work that goes on when nobody waits for it any more.
+
+    A code and a refresh token can be used once: whoever asked may give up, but what is granted then must be stored.
+    """
+    done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    done.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+
+    async def run() -> None:
+        try:
+            result = await work
+        except asyncio.CancelledError:
+            done.cancel()
+            raise
+        except BaseException as error:  # whoever waits is told
+            done.set_exception(error)
+        else:
+            done.set_result(result)
+
+    spawn(run())
+    return await asyncio.shield(done)
 
 
 def is_challenge(answer: Refusal) -> bool:

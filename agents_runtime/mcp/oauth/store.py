@@ -192,13 +192,12 @@ class OAuthStore:
         self._delete(self._prefix)
 
     def move(self, agent_name: str, server_id: str) -> OAuthStore:
-        """Keep everything under another id of the server."""
+        """Keep what was granted under another id of the server. Whoever is on the way is forgotten."""
         moved = OAuthStore(self._kv, agent_name, server_id)
         for key in self._kv.keys(self._prefix):
-            value = self._kv.get(key)
-            if key.startswith(f"{self._prefix}state/") and isinstance(value, dict):
-                value = {**cast("dict[str, object]", value), "serverId": server_id}
-            self._kv.put(moved._prefix + key.removeprefix(self._prefix), value)
+            rest = key.removeprefix(self._prefix)
+            if not rest.startswith("state/") and "/code_verifier" not in rest:
+                self._kv.put(moved._prefix + rest, self._kv.get(key))
             self._kv.delete(key)
         return moved
 

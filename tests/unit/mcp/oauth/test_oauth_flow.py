@@ -1,5 +1,7 @@
 """The authorization at one server from the first refusal to the last refresh, each step by somebody new."""
 
+import asyncio
+
 import pytest
 
 from agents_runtime.mcp.oauth.options import McpOAuthClient
@@ -235,6 +237,43 @@ async def test_a_server_of_2025_03_26_is_its_own_authorization_server():
     await authorized(world)
     assert is_served(await world.use())
     assert "resource" not in world.provider.requests_to("/token")[0].fields
+
+
+async def given_up(world, act):
+    """Stop waiting while the authorization server has granted something and its answer is under way."""
+    world.held = asyncio.Event()
+    waiting = asyncio.ensure_future(act)
+    before = len(world.provider.requests_to("/token"))
+    while len(world.provider.requests_to("/token")) == before:
+        await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    world.held.set()
+    await world.idle()
+
+
+async def test_whoever_gives_up_waiting_does_not_lose_what_is_granted():
+    world = World()
+    outcome = await world.use()
+    await given_up(world, world.come_back(await world.provider.consent(outcome.auth_url)))
+    assert is_served(await world.use())
+    world.wait(3601)
+    await given_up(world, world.use())
+    assert is_served(await world.use())
+    assert len(world.provider.requests_to("/token")) == 2
+
+
+async def test_a_server_under_another_id_keeps_what_was_granted_and_nobody_on_the_way():
+    world = World()
+    await authorized(world)
+    outcome = await world.use("purge")
+    store = world.authorization().store.move("ada", "other")
+    assert store.tokens("client-1") is not None
+    assert not world.stored()
+    assert not store.all_pending()
+    assert not [key for key in world.kv.keys("/ada/other/") if "verifier" in key]
+    assert not world.authorization().is_redeemable(outcome.auth_url)
 
 
 # Death
