@@ -240,6 +240,7 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
             self._emit,
             self._wakeups.refresh,
             self._definition.options.keep_alive_interval_ms,
+            lambda job: self._sub_agents.hand_over(job),
         )
 
     @cached_property

@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from agents_runtime.errors import UsageError
+
 if TYPE_CHECKING:
-    from agents_runtime._core.jobs.port import Jobs
+    from agents_runtime._core.jobs.port import Job, Jobs
     from agents_runtime._core.jsonx import Json
     from agents_runtime._platform.ports import Clock, Platform
 
@@ -16,6 +18,13 @@ Emit = Callable[[str, "Mapping[str, Json]"], None]
 
 Call = Callable[..., Coroutine[Any, Any, Any]]
 """Calls a function, sync or async, as the agent: `await call(function, *args)`."""
+
+HandOver = Callable[["Job"], Awaitable[None]]
+"""Takes over a job."""
+
+
+async def _nobody(job: Job) -> None:
+    raise UsageError(f"the job {job.id} belongs to a sub-agent, and there are none here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,7 @@ class Surroundings:
         emit: tells an event.
         wake: arms the alarm anew.
         interval_ms: how often work that is under way is looked after.
+        hand_over: gives a job of a sub-agent, which the JavaScript SDK has stored here, to the sub-agent.
     """
 
     agent: object
@@ -42,6 +52,7 @@ class Surroundings:
     emit: Emit
     wake: Callable[[], None]
     interval_ms: int
+    hand_over: HandOver = _nobody
 
     @property
     def clock(self) -> Clock:

@@ -47,6 +47,7 @@ class Queue(Capability):
 
     def __init__(self, around: Surroundings, callbacks: Callbacks, options: AgentOptions) -> None:
         self._jobs = around.jobs
+        self._hand_over = around.hand_over
         self._callbacks = callbacks
         self._attempts = Attempts.of(around, "queue")
         self._platform = around.platform
@@ -239,7 +240,8 @@ class Queue(Capability):
             raise self._refusal
         item = _shown(job)
         if item is None:
-            raise UsageError(f"the queue item {job.id} belongs to a sub-agent, which this class does not have")
+            await self._hand_over(job)
+            return None
         method = self._callbacks.find(job.fn)
         if method is None:
             self._attempts.missing(job)

@@ -72,6 +72,7 @@ class Schedules(Capability):
         has_task_hook: bool,
     ) -> None:
         self._jobs = around.jobs
+        self._hand_over = around.hand_over
         self._callbacks = callbacks
         self._attempts = Attempts.of(around, "schedule", tells_execution=True)
         self._platform = around.platform
@@ -265,7 +266,8 @@ class Schedules(Capability):
             raise self._refusal
         stored = read_stored(job)
         if stored.is_foreign:
-            raise UsageError(f"the schedule {job.id} belongs to a sub-agent, which this class does not have")
+            await self._hand_over(job)
+            return None
         method = self._callbacks.find(job.fn)
         if method is None:
             self._attempts.missing(job)

@@ -6,6 +6,7 @@ The row of a child is written before the child, and deleted before it: what is l
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,6 +26,7 @@ from agents_runtime.routing.urls import SUB_PREFIX, camel_case_to_kebab_case
 from agents_runtime.sub_agents.desk import Desk, has_gone
 from agents_runtime.sub_agents.errors import TooManySubAgents, UnknownSubAgent
 from agents_runtime.sub_agents.front import Carried, Front, child_front
+from agents_runtime.sub_agents.handover import adopt, owner_of, packed_job
 from agents_runtime.sub_agents.hops import SubAgentRoute, closing_of, find_hop, segments_of
 from agents_runtime.sub_agents.registry import Registry
 from agents_runtime.sub_agents.stubs import ChildStub, packed, unpacked
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from agents_runtime._core.surroundings import Surroundings
     from agents_runtime._platform.child.uplink import Batch
     from agents_runtime._platform.ports import Socket
+
+logger = logging.getLogger("agents_runtime")
 
 DELETE = "delete"
 MAX_KEY_BYTES = 256
@@ -241,6 +245,18 @@ class SubAgents(Capability):
         if op != "forget":
             raise UsageError(f"there is no operation {op[:80]!r}")
         self.forget(payload["child"])
+
+    async def hand_over(self, job: Job) -> None:
+        """Give a job, which the JavaScript SDK has stored here, to the agent below that it belongs to."""
+        try:
+            await self.ask_path(owner_of(job), "adopt", packed_job(job))
+        except UnknownSubAgent:
+            logger.info("the job %s is dropped: its sub-agent is gone", job.id)
+
+    async def adopt(self, given: dict[str, Any]) -> None:
+        """Take over a job of this agent that its root has kept."""
+        await self._around.ready()
+        adopt(self._around.jobs, given)
 
     async def answer_down(self, given: dict[str, Any]) -> dict[str, Any]:
         """Answer an operation for an agent below this one."""

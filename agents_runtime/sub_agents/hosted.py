@@ -33,6 +33,14 @@ class Inner(Protocol):
         """Serve a request."""
         ...
 
+    async def list_schedules(self) -> object:
+        """List its schedules."""
+        ...
+
+    async def get_queues(self) -> object:
+        """List what is in its queue."""
+        ...
+
     async def alarm(self, info: Carried = None) -> None:
         """Do what is due."""
         ...
@@ -88,6 +96,10 @@ class Hosted:
             return await self._children().answer_down(payload)
         if op == "forget":
             return await self._children().do_here(op, payload)
+        if op == "adopt":
+            await self._agent.list_schedules()  # whoever runs such jobs is there from now on
+            await self._agent.get_queues()
+            return await self._children().adopt(payload)
         if op == "alarm":
             platform.alarm.fired()
             return await self._agent.alarm()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import suppress
 from typing import Any
 
@@ -18,6 +19,7 @@ from agents_runtime import (
     route_sub_agent_request,
     task,
 )
+from agents_runtime._platform.child.identity import owner_key
 from agents_runtime.errors import RemoteError, UsageError
 
 NAMES = ["a/b", "a:b", "a%2Fb", "Kid:x/Kid:y", "..", "sub", "naïve 😀", "a b+c", "x" * 250]
@@ -174,6 +176,14 @@ class Top(Kid):
         except Exception as error:
             return str(error)
         return "it answered"
+
+    def keep_for(self, path: list[Any], capability: str, payload: dict[str, Any], seconds: float) -> None:
+        """Store a job as the JavaScript SDK does for one of its sub-agents."""
+        self._queue, self._schedules  # noqa: B018 - so that there is a table
+        owner = {"owner_path": json.dumps(path), "owner_path_key": owner_key(path)}
+        due_ms = self._platform.clock.now_ms() + round(seconds * 1000)
+        job_id = f"{capability}-{len(path)}"
+        self._jobs.push(capability, "note", due_ms, job_id=job_id, payload={**payload, **owner})
 
 
 class Guarded(Kid):
@@ -391,6 +401,23 @@ async def test_an_agent_that_is_destroyed_takes_its_children_along(runtime):
     await runtime.advance(seconds=20)
     assert await top.kids() == []
     assert await top.below(["a", "b"], "notes") == []
+
+
+async def test_what_a_javascript_root_kept_for_a_child_is_handed_over_when_due(runtime):
+    top = runtime.get(Top, "t")
+    await top.below(["a", "b"], "add")
+    path = [{"className": "Top", "name": "t"}, {"className": "Kid", "name": "a"}, {"className": "Kid", "name": "b"}]
+    gone = [*path[:1], {"className": "Kid", "name": "gone"}]
+    await top.keep_for(path, "scheduler", {"type": "cron", "cron": "* * * * *", "payload": "each minute"}, 30)
+    await top.keep_for(path, "queue", {"payload": "queued"}, 20)
+    await top.keep_for(gone, "scheduler", {"type": "scheduled", "payload": "lost"}, 10)
+    await runtime.restart(crash=True)
+    await runtime.advance(seconds=150)
+    top = runtime.get(Top, "t")
+    assert await top.below(["a", "b"], "notes") == ["queued", "each minute", "each minute", "each minute"]
+    assert await top.notes() == []
+    assert {job.kind for job in (await runtime.introspect(top)).jobs} == {"sub_agent"}
+    assert await top.kids() == ["a"]
 
 
 # HTTP
