@@ -13,7 +13,7 @@ from tests.js.conftest import REPOSITORY, serve
 pytestmark = [pytest.mark.node, pytest.mark.chromium]
 
 EXAMPLES = REPOSITORY / "examples"
-PROJECTS = {"landing": REPOSITORY} | {name: EXAMPLES / name for name in ("counter", "chatroom", "reminders", "email_agent")}
+PROJECTS = {"landing": REPOSITORY} | {name: EXAMPLES / name for name in ("counter", "chatroom", "reminders", "email_agent", "approval_workflow")}
 
 
 @pytest.fixture
@@ -52,6 +52,9 @@ def example(tmp_path):
         ("email_agent", "mail_is_written_answered_and_in_the_outbox"),
         ("email_agent", "desk_remembers_when_the_server_is_killed"),
         ("email_agent", "full_desk_fits"),
+        ("approval_workflow", "orders_are_approved_and_refused"),
+        ("approval_workflow", "orders_when_the_server_is_killed"),
+        ("approval_workflow", "full_page_of_orders_fits"),
         ("landing", "landing_page_shows_two_windows_in_step"),
     ],
 )
@@ -85,6 +88,7 @@ def test_new_code_is_taken_in_while_the_page_is_open(pages, tmp_path, fresh_name
         ("chatroom", "/"),
         ("reminders", "/"),
         ("email_agent", "/"),
+        ("approval_workflow", "/"),
         ("landing", "/"),
         ("landing", "/counter/"),
         ("landing", "/chatroom/"),
@@ -102,6 +106,7 @@ def test_shared_files_are_the_same_in_every_example():
         ("public/agent-client.js", "chatroom/public/agent-client.js"),
         ("public/agent-client.js", "reminders/public/agent-client.js"),
         ("public/agent-client.js", "email_agent/public/agent-client.js"),
+        ("public/agent-client.js", "approval_workflow/public/agent-client.js"),
         ("counter/public/index.html", "public/counter/index.html"),
         ("chatroom/public/index.html", "public/chatroom/index.html"),
     ]:

@@ -256,6 +256,63 @@ export const full_page_of_reminders_fits = ({ host, name, pictures }) => withPag
   await fitsEveryScreen(page, pictures);
 });
 
+// The orders that wait for a person
+
+const orders = (page) => page.$$eval("#orders > li", (items) => items.map((item) => [
+  item.querySelector("b").textContent,
+  [...item.querySelectorAll(".done")].map((step) => step.textContent).join(" "),
+  item.querySelector(".end")?.textContent ?? (item.querySelector(".ask") ? "?" : ""),
+]));
+const ordersAre = (page, wanted) => until(async () => JSON.stringify(await orders(page)) === JSON.stringify(wanted), `the orders ${JSON.stringify(wanted)}`, 20_000);
+const order = (page, item) => page.click(`#goods [data-item="${item}"]`);
+const DELIVERED = "Reserved Asked Approved Charged Shipped";
+
+export const orders_are_approved_and_refused = ({ host, name }) => withPages(async (open) => {
+  const page = await open(`http://${host}/?name=${name}&who=Ada`);
+  const other = await open(`http://${host}/?name=${name}&who=Grace`);
+  await live(page);
+  await live(other);
+  await order(page, "tea");
+  for (const one of [page, other]) await ordersAre(one, [["tea", "Reserved Charged Shipped", "Delivered"]]);
+  await order(page, "espresso machine");
+  await page.locator("#orders .ask").waitFor();
+  await order(page, "espresso machine");
+  await until(async () => (await other.locator("#orders .ask").count()) === 2, "two questions");
+  await other.locator("#orders .no").first().click();
+  await page.locator("#orders .yes").last().click();
+  for (const one of [page, other]) await ordersAre(one, [
+    ["espresso machine", "Reserved Asked Released", "Cancelled: Grace said no"],
+    ["espresso machine", DELIVERED, "Delivered"],
+    ["tea", "Reserved Charged Shipped", "Delivered"],
+  ]);
+});
+
+export const orders_when_the_server_is_killed = (given) => withPages(async (open, { weather }) => {
+  const { host, name } = given;
+  const page = await open(`http://${host}/?name=${name}`);
+  await live(page);
+  await order(page, "espresso machine");
+  await page.locator("#orders .ask").waitFor();
+  await order(page, "kettle");
+  await until(async () => (await orders(page))[0][1] === "Reserved", "the first step of the kettle");
+  await killAndStart(given, weather, [page], down, live);
+  await ordersAre(page, [["kettle", "Reserved Charged Shipped", "Delivered"], ["espresso machine", "Reserved Asked", "?"]]);
+  await page.click("#orders .yes");
+  await until(async () => (await orders(page))[1][1].endsWith("Approved"), "the approval");
+  await killAndStart(given, weather, [page], down, live);
+  await ordersAre(page, [["kettle", "Reserved Charged Shipped", "Delivered"], ["espresso machine", DELIVERED, "Delivered"]]);
+});
+
+export const full_page_of_orders_fits = ({ host, name, pictures }) => withPages(async (open) => {
+  const page = await open(`http://${host}/?name=${name}`);
+  await live(page);
+  for (const item of ["tea", "espresso machine", "espresso machine", "kettle"]) await order(page, item);
+  await until(async () => (await page.locator("#orders .ask").count()) === 2, "two questions");
+  await page.locator("#orders .no").first().click();
+  await page.locator("#orders .bad").waitFor();
+  await fitsEveryScreen(page, pictures);
+});
+
 // The help desk by e-mail
 
 const mails = (page) => page.$$eval("#thread .mail", (items) => items.map((item) => [item.classList[1], item.querySelector("p")?.textContent ?? item.textContent]));
