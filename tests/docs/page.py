@@ -50,7 +50,11 @@ class Page:
         Raises:
             PageError: it fails; the text names page and line.
         """
-        if block.skipped_because is not None or block.language in SHOWN_ONLY:
+        if block.skipped_because is not None:
+            return
+        if block.language in SHOWN_ONLY:
+            if block.file:
+                self._written(block)
             return
         try:
             self._run(block)

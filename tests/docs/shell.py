@@ -139,16 +139,20 @@ class Shell:
 
     def _curl(self, options: list[str]) -> None:
         urls = [part for part in options if re.match(r"https?://", part)]
+        files = [part for part in options if part.startswith("@")]
+        known = {"-s", "-i", *(("--data-binary", *files) if len(files) == 1 else ())}
         _require(
-            len(urls) == 1 and set(options) - set(urls) <= {"-s", "-i"}, f"curl {options}: only curl [-s] [-i] URL"
+            len(urls) == 1 and set(options) - set(urls) <= known,
+            f"curl {options}: only curl [-s] [-i] [--data-binary @FILE] URL",
         )
+        body = (self.folder / files[0][1:]).read_bytes() if files else None
         url = urls[0].replace(":8787", f":{self.port}")
         _require(url.startswith(f"http://127.0.0.1:{self.port}"), f"{url} is not this machine")
         # A file that was written just before may not have been taken in yet; a reader looks again, too.
         end = time.monotonic() + RELOADED_S
         while True:
             try:
-                with urllib.request.urlopen(url, timeout=10) as response:
+                with urllib.request.urlopen(url, body, timeout=10) as response:
                     return _require(response.status == 200, f"{url} answered {response.status}")
             except urllib.error.HTTPError as error:
                 _require(time.monotonic() < end, f"{url} answered {error.code}: {error.read().decode()[:2000]}")
