@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from agents_runtime.mcp.protocol.messages import RequestId
     from agents_runtime.mcp.server.caller import Outbound
 
-Reply = Params | list[Params] | None
+Reply = dict[str, Any] | list[dict[str, Any]] | None
+"""What an agent answers: a message, several of which the last is the answer or a question, or nothing."""
 
 
 class RpcCall:

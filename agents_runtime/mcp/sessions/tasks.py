@@ -20,6 +20,7 @@ from agents_runtime.mcp.protocol.versions import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     MISSING_CLIENT_CAPABILITY,
+    PROGRESS_TOKEN_KEY,
     TASKS_EXTENSION,
 )
 from agents_runtime.mcp.server.auth import AUTH, AuthInfo
@@ -302,6 +303,7 @@ async def run_call(server: McpServer, step: DurableStep, call: Params) -> Params
 
     async def work(params: Params) -> Params:
         MODE.set("task")
+        params = {**params, "_meta": {PROGRESS_TOKEN_KEY: RUN, **params.get("_meta", {})}}  # progress is the status
         AUTH.set(caller.auth)
         return await serve(server, Request(0, "tools/call", params), caller, StatusOutbound(step))
 
