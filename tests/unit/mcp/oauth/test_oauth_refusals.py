@@ -251,7 +251,7 @@ def test_options_that_cannot_work_are_refused():
         {"metadata_url": "https://app.test/a#b"},
     ):
         with pytest.raises(UsageError):
-            McpOAuthClient(**given)  # type: ignore[arg-type]
+            McpOAuthClient(**given)  # type: ignore[arg-type] # the point of it
 
 
 # Callbacks
