@@ -11,6 +11,7 @@ from agents_runtime._core.capability import capability
 from agents_runtime._core.identity import Identity, StartProps
 from agents_runtime.agent import Agent
 from agents_runtime.context import call_in, run_in
+from agents_runtime.definition import VERB, check_reserved
 from agents_runtime.hooks import State
 from agents_runtime.tasks.declare import task
 
@@ -32,6 +33,12 @@ CALL_TASK = "mcp:tools/call"
 
 MODERN = "modern:"
 """How the names of agents begin that answer requests without a session."""
+
+RESERVED = {
+    **dict.fromkeys(("elicit_input", "handle_mcp_message", "mount", "props", "serve", "serve_sse"), VERB),
+    **dict.fromkeys(("session_id", "transport_type"), "read it, and give your own attribute another name"),
+}
+"""What a class may not replace, and what to do instead."""
 
 END_AFTER_S = 1.0
 """How long after its end a session is deleted."""
@@ -57,6 +64,7 @@ class McpAgent(Agent[State]):
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
+        check_reserved(cls, McpAgent, RESERVED)
         cls._definition.starts_with_user_code = True
 
     @capability

@@ -115,7 +115,7 @@ class McpEndpoint:
         method = str(getattr(request.method, "value", request.method))
         headers = {name: value for name in HEADERS if (value := header_of(request, name)) is not None}
         given = _plain(getattr(ctx, "props", None)) if props is None else props
-        auth_json = None if auth is None else asdict(auth)
+        auth_json = None if auth is None else {name: value for name, value in asdict(auth).items() if value}
         visit = Visit(request, method, parts.path, parse_qs(parts.query), headers, auth_json, given)
         problem = self._reach.problem(request)
         if problem is not None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
+
+from agents_runtime.mcp.server.auth import AuthInfo
 
 HEADER = "x-cf-agents-mcp"
 """Routing strips every header that begins like this from requests of clients."""
@@ -31,6 +33,14 @@ class Head:
     key: str | None = None
     last_event_id: str | None = None
     endpoint: str | None = None
+
+    def auth_info(self) -> AuthInfo | None:
+        """What is known about the authorization: what was checked, or else the props."""
+        props = cast("dict[str, Any]", self.props) if isinstance(self.props, dict) else None
+        if self.auth is None:
+            return None if props is None else AuthInfo(props=props)
+        given: Any = {"props": props or {}, **self.auth}
+        return AuthInfo(**{**given, "scopes": tuple(given.get("scopes", ()))})
 
     def text(self) -> str:
         """The header's value."""

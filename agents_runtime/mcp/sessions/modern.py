@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from agents_runtime._core.identity import Identity, StartProps
-from agents_runtime.mcp.server.auth import AuthInfo
 from agents_runtime.mcp.server.endpoint import Endpoint
 from agents_runtime.mcp.server.http import Manner
 from agents_runtime.mcp.server.requests_state import Sealer
 from agents_runtime.mcp.sessions.readiness import KEY
+from agents_runtime.mcp.sessions.store import OWNER
 
 if TYPE_CHECKING:
     from agents_runtime._core.jsonx import Json
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 MODERN = "modern:"
 """How the names of these objects begin; their id follows."""
 
-OWNER = "owner"
 EXPIRES = "expires_ms"
 RUNS_USER_CODE = ("tools/call", "prompts/get", "resources/read")
 
@@ -94,8 +93,7 @@ class ModernAnswers:
             return server
 
         endpoint = Endpoint(give, server.changes, Manner(self._platform.clock))
-        auth = None if head.auth is None else AuthInfo(**head.auth)
-        return await self._call(endpoint.answer, request, auth)
+        return await self._call(endpoint.answer, request, head.auth_info())
 
     def watch(self, server: McpServer) -> None:
         """Let nothing that a tool, prompt or resource stores outlive its request for long."""

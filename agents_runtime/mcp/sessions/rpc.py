@@ -32,6 +32,9 @@ Reply = dict[str, Any] | list[dict[str, Any]] | None
 """What an agent answers: a message, several of which the last is the answer or a question, or nothing."""
 
 
+MAX_CALLS = 1_000
+
+
 class RpcCall:
     """One request that is being answered, and what was said about it since the caller last heard of it."""
 
@@ -105,6 +108,8 @@ class RpcChannel:
         if not isinstance(message, Request):
             self._take(message)
             return None
+        if len(self._calls) >= MAX_CALLS:
+            return build_error(message.id, McpError(INVALID_REQUEST, f"{MAX_CALLS} requests are under way"))
         if message.id in self._calls:
             return build_error(message.id, McpError(INVALID_REQUEST, f"the request {message.id!r} is under way"))
         call = self._calls[message.id] = RpcCall()

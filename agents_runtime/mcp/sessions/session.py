@@ -29,14 +29,14 @@ from agents_runtime.mcp.protocol.messages import (
     build_result,
 )
 from agents_runtime.mcp.protocol.versions import INTERNAL_ERROR, SERVER_ERROR, SESSION_HEADER, V_2025_11_25
-from agents_runtime.mcp.server.auth import AUTH, AuthInfo
+from agents_runtime.mcp.server.auth import AUTH
 from agents_runtime.mcp.server.dispatch import negotiate, serve
-from agents_runtime.mcp.server.subscriptions import UPDATED
+from agents_runtime.mcp.server.subscriptions import MAX_RESOURCES, UPDATED
 from agents_runtime.mcp.sessions.head import HEADER, Head, read_head
 from agents_runtime.mcp.sessions.ladder import INITIALIZE, UNKNOWN_SESSION, Refused, parse_body
 from agents_runtime.mcp.sessions.outbound import Questions, RequestOutbound
 from agents_runtime.mcp.sessions.sse_legacy import SseChannel
-from agents_runtime.mcp.sessions.store import SessionStore
+from agents_runtime.mcp.sessions.store import OWNER, SessionStore
 from agents_runtime.mcp.sessions.streams import STANDALONE, DirectOutlet, Stream, Streams, parse_event_id
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ TURNS_TO_ANSWER = 16
 """So many turns of the loop a request gets to be answered without a stream that is stored."""
 
 MAX_RUNNING = 1_000
+MAX_URI_CHARS = 1_000
 SSE_HEADERS = {"cache-control": "no-cache, no-transform", "content-type": "text/event-stream"}
 INTERRUPTED = McpError(
     INTERNAL_ERROR, "The server was restarted while it worked on this request; part of it may have been done"
@@ -241,6 +242,9 @@ class McpSession(Capability):
         running.append(task)
         try:
             answered(await self.serve(head, request, outbound))
+        except Exception:  # the storage refused, say; the client must not wait for ever
+            logger.exception("answering %s failed", request.method[:200])
+            answered(build_error(request.id, McpError(INTERNAL_ERROR, "Internal server error")))
         except asyncio.CancelledError:
             if task not in self._cancelled:
                 raise  # the object goes
@@ -258,14 +262,24 @@ class McpSession(Capability):
         caller = await self._caller_for(head, request)
         if caller is None:
             return build_error(request.id, McpError(SERVER_ERROR, "Server not initialized"))
-        if len(self._running) > MAX_RUNNING:
-            return build_error(request.id, McpError(SERVER_ERROR, f"more than {MAX_RUNNING} requests are under way"))
+        problem = self._too_much(request)
+        if problem is not None:
+            return build_error(request.id, McpError(SERVER_ERROR, problem))
         server = await self._surface.server()
         AUTH.set(caller.auth)
         response: Params = await self._surface.call(serve, server, request, caller, outbound)
         if "error" not in response:
             self._note(request)
         return response
+
+    def _too_much(self, request: Request) -> str | None:
+        if len(self._running) > MAX_RUNNING:
+            return f"more than {MAX_RUNNING} requests are under way"
+        if request.method == "resources/subscribe":
+            uri = request.params.get("uri")
+            if len(self.subscriptions) >= MAX_RESOURCES or (isinstance(uri, str) and len(uri) > MAX_URI_CHARS):
+                return f"a session subscribes to at most {MAX_RESOURCES} resources, of {MAX_URI_CHARS} characters each"
+        return None
 
     async def _open(self, request: Request, head: Head) -> Params:
         server = await self._surface.server()
@@ -274,8 +288,9 @@ class McpSession(Capability):
         except McpError as error:
             return build_error(request.id, error)
         self._store.open(request.id, request.params)
-        if head.auth is not None:
-            self._store.set("owner", AuthInfo(**head.auth).principal)
+        owner = principal_of(head)
+        if owner is not None:
+            self._store.set(OWNER, owner)
         self._caller = caller
         return build_result(request.id, result)
 
@@ -319,7 +334,7 @@ class McpSession(Capability):
             _, self._caller = negotiate(await self._surface.server(), opening)
         return replace(
             self._caller,
-            auth=None if head.auth is None else AuthInfo(**head.auth),
+            auth=head.auth_info(),
             log_level=self._store.setting("log_level"),
             session_id=session_of(self._surface.name()),
         )
@@ -356,8 +371,7 @@ class McpSession(Capability):
         return None if value is None else read_head(value)
 
     def _is_owner(self, head: Head) -> bool:
-        owner = self._store.setting("owner")
-        return owner is None or (head.auth is not None and AuthInfo(**head.auth).principal == owner)
+        return self._store.setting(OWNER) in (None, principal_of(head))
 
     @property
     def _streams(self) -> Streams:
@@ -372,6 +386,12 @@ class McpSession(Capability):
 def respond(refused: Refused) -> Any:  # noqa: ANN401 - the platform's response
     """A refusal as a response."""
     return make_response(refused.body(), refused.status, {"content-type": "application/json"})
+
+
+def principal_of(head: Head) -> str | None:
+    """Who a session belongs to, for requests that come with a proof of that; None for all others."""
+    auth = head.auth_info()
+    return auth.principal if auth is not None and (auth.client_id or auth.subject) else None
 
 
 def session_of(name: str) -> str:

@@ -16,6 +16,9 @@ OPENING_KEY = "initializeRequest"
 
 SETTINGS_KEY = "cf_agents_mcp:settings"
 
+OWNER = "owner"
+"""The setting that says whose the session is."""
+
 MAX_REPLAY = 1_000
 """The most events of one stream that are kept; the oldest go first."""
 
