@@ -174,6 +174,30 @@ def test_the_other_side_does_what_was_queued_once_and_in_order(sides, first, sec
         assert waiting == []
 
 
+@BOTH_WAYS
+def test_the_other_side_finds_the_sub_agents(sides, first, second):
+    with sides.running(first) as call:
+        assert call(("put", "top/left", "pen"), ("put", "é", "ink")) == [["pen"], ["ink"]]
+    with sides.running(second) as call:
+        assert call(("drawers",), ("put", "top/left", "paper")) == [["top/left", "é"], ["pen", "paper"]]
+        assert call(("removeDrawer", "é"), ("put", "third", "cup")) == [["top/left"], ["cup"]]
+    with sides.running(first) as call:
+        assert call(("drawers",), ("put", "top/left", "pin")) == [["top/left", "third"], ["pen", "paper", "pin"]]
+        assert call(("put", "é", "new")) == [["new"]]
+
+
+def test_what_a_sub_agent_scheduled_in_javascript_happens_in_python(sides):
+    with sides.running("javascript") as call:
+        assert call(("putSoon", "top/left", 3, "soon")) == ["planned"]
+    with sides.running("python") as call:
+        deadline = time.monotonic() + 10
+        while len(found := call(("put", "top/left", "look"))[0]) < 40 and time.monotonic() < deadline:
+            if "Python: soon" in found:
+                return
+            time.sleep(0.3)
+    raise AssertionError(found)
+
+
 @pytest.mark.parametrize("name", ["one", "older"])
 def test_the_tables_of_an_older_version_are_taken_over(sides, name):
     sides.leave_old_tables(name)

@@ -1,6 +1,23 @@
 // The agent of entry file `desk_agent.py`, in JavaScript: each finds what the other has stored.
 import { Agent, callable, routeAgentRequest } from "agents";
 
+export class Drawer extends Agent {
+  initialState = { texts: [] };
+
+  put(text) {
+    this.setState({ texts: [...this.state.texts, text] });
+    return this.state.texts;
+  }
+
+  async putSoon(seconds, text) {
+    await this.schedule(seconds, "late", { text });
+  }
+
+  late(payload) {
+    this.put(`JavaScript: ${payload.text}`);
+  }
+}
+
 export class Desk extends Agent {
   initialState = { count: 0 };
 
@@ -68,9 +85,27 @@ export class Desk extends Agent {
   look() {
     return this.state;
   }
+
+  async put(name, text) {
+    return await (await this.subAgent(Drawer, name)).put(text);
+  }
+
+  async putSoon(name, seconds, text) {
+    await (await this.subAgent(Drawer, name)).putSoon(seconds, text);
+    return "planned";
+  }
+
+  drawers() {
+    return this.listSubAgents(Drawer).map((one) => one.name);
+  }
+
+  async removeDrawer(name) {
+    await this.deleteSubAgent(Drawer, name);
+    return this.drawers();
+  }
 }
 
-for (const name of ["increment", "plan", "planSoon", "planned", "fill", "waiting", "look", "join", "server", "use"]) {
+for (const name of ["increment", "plan", "planSoon", "planned", "fill", "waiting", "look", "join", "server", "use", "put", "putSoon", "drawers", "removeDrawer"]) {
   callable()(Desk.prototype[name], { kind: "method", name });
 }
 

@@ -10,6 +10,20 @@ from workers import Response, WorkerEntrypoint
 from agents_runtime import Agent, callable, route_agent_request
 
 
+class Drawer(Agent):
+    initial_state: dict[str, Any] = {"texts": []}
+
+    def put(self, text: str) -> list[str]:
+        self.set_state({"texts": [*self.state["texts"], text]})
+        return self.state["texts"]
+
+    async def put_soon(self, seconds: float, text: str) -> None:
+        await self.schedule(seconds, self.late, {"text": text})
+
+    def late(self, payload: Any) -> None:
+        self.put(f"Python: {payload['text']}")
+
+
 class Desk(Agent):
     initial_state: dict[str, Any] = {"count": 0}
     is_busy = False
@@ -83,6 +97,24 @@ class Desk(Agent):
     @callable
     def look(self) -> Any:
         return self.state
+
+    @callable
+    async def put(self, name: str, text: str) -> list[str]:
+        return await (await self.sub_agent(Drawer, name)).put(text)
+
+    @callable(name="putSoon")
+    async def put_soon(self, name: str, seconds: float, text: str) -> str:
+        await (await self.sub_agent(Drawer, name)).put_soon(seconds, text)
+        return "planned"
+
+    @callable
+    def drawers(self) -> list[str]:
+        return [info.name for info in self.list_sub_agents(Drawer)]
+
+    @callable(name="removeDrawer")
+    async def remove_drawer(self, name: str) -> list[str]:
+        await self.delete_sub_agent(Drawer, name)
+        return self.drawers()
 
 
 class Default(WorkerEntrypoint):
