@@ -4,15 +4,17 @@ import asyncio
 import inspect
 
 import pytest
-from workers import Request, Response
+from workers import Request, Response, WorkerEntrypoint
 
 from agents_runtime import (
     Agent,
     call_callable,
     callable,
+    create_address_based_email_resolver,
     get_agent_by_id,
     get_agent_by_name,
     get_callable_methods,
+    route_agent_email,
     route_agent_request,
     route_agent_requests,
 )
@@ -203,3 +205,25 @@ async def test_get_agent_by_id_takes_64_hexadecimal_digits(runtime):
         return len(named.id), again.id == named.id, (await again.state)["topic"]
 
     assert await answer(runtime, work) == "(64, True, 'by id')"
+
+
+# E-mail
+
+
+class SupportAgent(Agent):
+    async def on_email(self, email):
+        await self.reply_to_email({"to": email.from_, "subject": "Re: your question", "text": f"{self.name} heard you"})
+
+
+async def test_mail_is_routed_by_a_map_of_addresses_and_answered_with_a_dict(runtime):
+    class Worker(WorkerEntrypoint):
+        async def email(self, message):
+            resolver = create_address_based_email_resolver({"support@example.com": "support-agent"})
+            await route_agent_email(message, self.env, resolver)
+
+    runtime.bind(SupportAgent)
+    runtime.serve(Worker)
+    delivery = await runtime.email("support@example.com", subject="Hi", text="?")
+    assert (delivery.reply.to, delivery.reply.subject) == (("ada@example.com",), "Re: your question")
+    assert delivery.reply.text.strip() == "support heard you"
+    assert (await runtime.email("sales@example.com", text="?")).replies == ()
