@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from agents_runtime.mcp.server.auth import AuthInfo
 
@@ -36,11 +36,13 @@ class Head:
 
     def auth_info(self) -> AuthInfo | None:
         """What is known about the authorization: what was checked, or else the props."""
-        props = cast("dict[str, Any]", self.props) if isinstance(self.props, dict) else None
+        props: Any = self.props
+        known: Any = {"props": props} if isinstance(self.props, dict) else {}
         if self.auth is None:
-            return None if props is None else AuthInfo(props=props)
-        given: Any = {"props": props or {}, **self.auth}
-        return AuthInfo(**{**given, "scopes": tuple(given.get("scopes", ()))})
+            return AuthInfo(**known) if known else None
+        known |= self.auth
+        known["scopes"] = tuple(known.get("scopes", ()))
+        return AuthInfo(**known)
 
     def text(self) -> str:
         """The header's value."""
