@@ -20,7 +20,7 @@ ANSWERS = {
     "'objections': ['no: not polite', 'no: not legal', 'no: not safe']}\n",
     "orchestrator_workers": "In short: cost of a tea house: fine; "
     "risk of a tea house: fine; fun of a tea house: fine.\n",
-    "evaluator_optimiser": "{'haiku': 'tea, steam warm cup', 'rounds': 2}\n",
+    "evaluator_optimiser": "{'haiku': 'tea, steam, warm cup', 'rounds': 2}\n",
 }
 
 
@@ -46,6 +46,6 @@ async def test_a_pattern_ends_wherever_it_is_killed(runtime, monkeypatch):
         await world.advance(minutes=2)
         runs = await world.run_in_agent(world.get(Poet, "p"), lambda poet: poet.tasks.list())
         if acknowledged:
-            assert [run.result for run in runs] == [{"haiku": "tea, steam warm cup", "rounds": 2}]
+            assert [run.result for run in runs] == [{"haiku": "tea, steam, warm cup", "rounds": 2}]
 
     assert (await runtime.crash_sweep(story, it_ends)).commits >= 4
