@@ -28,10 +28,8 @@ RULES = [
     (r"^split into jobs: (.+)", lambda found: "\n".join(f"{part} of {found[1]}" for part in ("cost", "risk", "fun"))),
     (r"^do: (.+)", lambda found: f"{found[1]}: fine"),
     (r"^put together: (.+)", lambda found: f"In short: {'; '.join(found[1].splitlines())}."),
-    (
-        r"^haiku about (.+?)(?:\. heed: .*)?$",
-        lambda found: f"{found[1]}, {'steam ' * found[0].lower().count('heed')}warm cup",
-    ),
+    (r"^haiku about (.+?)\. heed: .*", lambda found: f"{found[1]}, steam, warm cup"),
+    (r"^haiku about (.+)", lambda found: f"{found[1]}, warm cup"),
     (r"^rate: .*steam", "good"),
     (r"^rate: ", "Mention the steam"),
 ]
