@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from agents_runtime.mcp.server.asking import Ask
 from agents_runtime.mcp.server.auth import AuthInfo, get_mcp_auth_context
 from agents_runtime.mcp.server.context import McpContext
 from agents_runtime.mcp.server.server import McpServer
@@ -44,6 +45,12 @@ class Desk(McpAgent):
         ctx.progress(1, 2, "half way")
         await self._platform.clock.sleep(3600)
         return f"{what} is built"
+
+    @tool(task="required")
+    async def pair(self, ctx: McpContext) -> str:
+        """Ask for two things at once."""
+        answers = await ctx.ask({name: Ask.form(f"{name}?", {"it": "string"}) for name in ("left", "right")})
+        return f"{answers['left'].content['it']} and {answers['right'].content['it']}"
 
     @tool(task="later")
     async def plan(self, ctx: McpContext) -> str:
@@ -183,7 +190,7 @@ async def test_another_agent_speaks_to_it_without_http(runtime):
             {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "count"}},
         ]
     )
-    assert len(listed["result"]["tools"]) == 5
+    assert len(listed["result"]["tools"]) == 6
     assert counted["result"]["content"][0]["text"] == "1"
     assert (await stub.handle_mcp_message({"id": 4}))["error"]["code"] == -32600
 
@@ -312,6 +319,27 @@ async def test_a_task_asks_sleeps_and_goes_on(runtime):
     await runtime.settle()
     done = await client.request("tasks/get", taskId=task["taskId"])
     assert done["result"]["content"][0]["text"] == "a boat 1"
+
+
+async def test_a_task_waits_for_all_its_answers_through_restarts(runtime):
+    client = ModernClient(runtime)
+    task = await client.request("tools/call", name="pair", arguments={})
+    await runtime.settle()
+    asked = await client.request("tasks/get", taskId=task["taskId"])
+    assert asked["status"] == "input_required"
+    left, right = asked["inputRequests"]
+    assert asked["inputRequests"][left]["method"] == "elicitation/create"
+    for key, text in ((left, "salt"), (right, "pepper")):
+        answer = {"action": "accept", "content": {"it": text}}
+        given = {"unknown": answer, key: answer}
+        assert await client.request("tasks/update", taskId=task["taskId"], inputResponses=given) == {}
+        found = await client.request("tasks/get", taskId=task["taskId"])
+        if key == left:
+            assert (found["status"], list(found["inputRequests"])) == ("input_required", [right])
+        await runtime.restart()
+    await runtime.advance(minutes=1)
+    done = await client.request("tasks/get", taskId=task["taskId"])
+    assert done["result"]["content"][0]["text"] == "salt and pepper"
 
 
 async def test_a_task_is_cancelled_and_told_to_nobody_else(runtime):

@@ -88,11 +88,6 @@ class RunInfo(Protocol):
         ...
 
     @property
-    def wait_reason(self) -> str | None:
-        """What it waits for."""
-        ...
-
-    @property
     def error_message(self) -> str | None:
         """Why it failed."""
         ...
@@ -258,8 +253,8 @@ class TaskExtension:
         status = STATUS.get(info.state, "working")
         if info.state == "completed" and "error" in cast("Params", info.result):
             status = "failed"
-        elif info.state == "waiting" and info.wait_reason == "approval" and self._durability.questions():
-            status = "input_required"
+        elif status == "working" and self._durability.questions():
+            status = "input_required"  # also while the run looks at one of several answers
         changed_ms = info.settled_at_ms or info.started_at_ms or info.created_at_ms
         described: Params = {
             "taskId": self._task_id,
