@@ -67,7 +67,14 @@ class Authorizing:
             options = replace(options, skip_issuer_check=True)
         cls, name = self._agent()
         ground = Ground(
-            platform.fetch, platform.kv, platform.clock, platform.entropy, permit, platform.spawn, platform.committed
+            platform.fetch,
+            platform.kv,
+            platform.clock,
+            platform.entropy,
+            permit,
+            platform.spawn,
+            platform.sql.transaction,
+            platform.committed,
         )
         return Authorization(
             ground,

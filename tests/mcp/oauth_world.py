@@ -102,7 +102,16 @@ class World:
         self._background: set[asyncio.Task[None]] = set()
 
     def authorization(self) -> Authorization:
-        ground = Ground(self.fetch, self.kv, self.clock, self.entropy, self._permit, self._spawn, self._committed)
+        ground = Ground(
+            self.fetch,
+            self.kv,
+            self.clock,
+            self.entropy,
+            self._permit,
+            self._spawn,
+            self.database.transaction,
+            self._committed,
+        )
         return Authorization(
             ground,
             self.row,

@@ -247,7 +247,6 @@ class Authorization:
             )
         scopes = choose_scopes(found, challenge, held.scopes if held is not None else (), self.options)
         client = await self._client(found, scopes)
-        self.store.save_discovery(found.as_json())
         auth_url = self._row.auth_url
         if auth_url is None or not self._serves(auth_url, client, scopes):
             self._count_attempt(scopes, is_step_up=is_step_up)
@@ -262,8 +261,14 @@ class Authorization:
         auth_url = authorization_url(found, client, callback_url, state, verifier, scopes)
         now_ms = self._ground.clock.now_ms()
         issuer = found.server.issuer
-        self.store.begin(Pending(nonce, self.store.server_id, now_ms, client.client_id, issuer, scopes), verifier)
-        self._row.note(client.client_id, auth_url)
+        pending = Pending(nonce, self.store.server_id, now_ms, client.client_id, issuer, scopes)
+
+        def begin() -> None:
+            self.store.save_discovery(found.as_json())
+            self.store.begin(pending, verifier)
+            self._row.note(client.client_id, auth_url)
+
+        self._ground.atomically(begin)
         return auth_url
 
     def _serves(self, auth_url: str, client: Client, scopes: tuple[str, ...]) -> bool:
@@ -366,8 +371,7 @@ class Authorization:
                 self.store.forget_client(client_id)
             self._end(pending, client_id)
             return Failed(str(error))
-        self.store.save_tokens(client.client_id, tokens)
-        self._end(pending, client.client_id)
+        self._ground.atomically(lambda: self._end(pending, client.client_id, tokens))
         await self._ground.committed()
         return Authorized()
 
@@ -380,8 +384,10 @@ class Authorization:
             raise OAuthError("what is needed to redeem the code is not there any more: start again")
         return found, client, verifier
 
-    def _end(self, pending: Pending, client_id: str | None) -> None:
-        """Forget somebody, and the address they were sent to."""
+    def _end(self, pending: Pending, client_id: str | None, tokens: Tokens | None = None) -> None:
+        """Forget somebody, and the address they were sent to; keep what they granted."""
+        if client_id is not None and tokens is not None:
+            self.store.save_tokens(client_id, tokens)
         self.store.end(pending, client_id)
         if self._is_awaited(pending):
             self._row.note(self._row.client_id, None)

@@ -54,6 +54,7 @@ class Ground:
     Attributes:
         permit: raises for an address that the agent must not call.
         spawn: does work in the background, the agent staying in memory.
+        atomically: does writes all or none.
         committed: returns once all that was written is durable.
     """
 
@@ -63,6 +64,7 @@ class Ground:
     entropy: Entropy
     permit: Callable[[str], None]
     spawn: Callable[[Coroutine[Any, Any, None]], None]
+    atomically: Callable[[Callable[[], None]], None]
     committed: Callable[[], Awaitable[None]]
 
 

@@ -95,8 +95,12 @@ class OAuthStore:
         return stored_tokens(self._kv.get(self._of_client(client_id, "token")))
 
     def save_tokens(self, client_id: str, tokens: Tokens) -> None:
-        """Keep what a client was granted, in place of what it was granted before."""
+        """Keep what a client was granted, in place of what it was granted before.
+
+        Who authorizes is found out anew when the tokens are refused: it may be somebody else by then.
+        """
         self._kv.put(self._of_client(client_id, "token"), tokens.as_json())
+        self._kv.delete(self._prefix + "oauth_discovery")
 
     def forget_tokens(self, client_id: str) -> None:
         """Drop what a client was granted."""

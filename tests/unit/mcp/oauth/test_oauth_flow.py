@@ -54,7 +54,7 @@ async def test_what_is_stored_when():
     assert len(stored[f"client-1/code_verifier/{nonce}"]["verifier"]) == 43
     await world.come_back(await world.provider.consent(outcome.auth_url))
     stored = world.stored()
-    assert set(stored) == {"client-1/client_info/", "client-1/token", "oauth_discovery", "scope_attempts"}
+    assert set(stored) == {"client-1/client_info/", "client-1/token", "scope_attempts"}
     token = stored["client-1/token"]
     assert token["issuer"] == "https://provider.test"
     assert (token["token_type"], token["scope"], token["expires_in"]) == ("Bearer", "basic", 3600)
