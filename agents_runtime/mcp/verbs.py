@@ -52,6 +52,7 @@ class McpVerbs:
         transport: McpTransportOptions | str | None = None,
         headers: Mapping[str, str] | None = None,
         retry: RetryLike = None,
+        listen_seconds: float = 300,
     ) -> AddedServer: ...
     @overload
     async def add_mcp_server(
@@ -77,6 +78,8 @@ class McpVerbs:
             transport: `auto`, `streamable-http` or `sse`, or a dict with `type` and `headers`.
             headers: sent with each request to the server, and stored.
             retry: how often connecting is tried; by default 3 times, up to 5 s apart.
+            listen_seconds: how long, after the last use, a stream stays open on which the server tells of changes and
+                asks. The agent stays in memory meanwhile. 0: none is opened.
             props: what an `McpAgent` is started with.
 
         Returns:

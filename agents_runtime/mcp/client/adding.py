@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ID_CHARS = 8
 MAX_ID_CHARS = 64
 MAX_NAME_CHARS = 256
+MAX_LISTEN_S = 86_400
 
 FIELDS = (
     "id",
@@ -35,6 +36,7 @@ FIELDS = (
     "retry",
     "props",
     "headers",
+    "listen_seconds",
 )
 _TRANSPORT_FIELDS = ("type", "headers", "skip_issuer_metadata_validation")
 
@@ -132,6 +134,8 @@ def _wanted(name: str, target: object, binding: str | None, fields: dict[str, ob
             "baseDelayMs": policy.base_delay_ms,
             "maxDelayMs": policy.max_delay_ms,
         }
+    if fields.get("listen_seconds") is not None:
+        options["listenSeconds"] = _seconds(fields["listen_seconds"])
     return Wanted(
         name,
         url,
@@ -141,6 +145,12 @@ def _wanted(name: str, target: object, binding: str | None, fields: dict[str, ob
         cast("str", fields.get("agents_prefix") or "agents"),
         options,
     )
+
+
+def _seconds(seconds: object) -> float:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MAX_LISTEN_S:
+        raise UsageError(f"listen_seconds is a number from 0 to {MAX_LISTEN_S:,}, not {seconds!r}"[:200])
+    return seconds
 
 
 def _transport(fields: Mapping[str, object]) -> Params:

@@ -20,7 +20,7 @@ from agents_runtime.mcp.client.errors import (
     error_text,
     may_pass,
 )
-from agents_runtime.mcp.client.listening import Listening
+from agents_runtime.mcp.client.listening import LISTEN_S, Listening
 from agents_runtime.mcp.client.session import Client, OnProgress, Session
 from agents_runtime.mcp.client.store import Failure
 from agents_runtime.mcp.client.transports import make_transport, ways_to
@@ -55,7 +55,7 @@ class ServerConnection:
         self._session: Session | None = None
         self._opening: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._listening = Listening(home.platform.clock, self._spawn, self._refresh)
+        self._listening = Listening(home.platform.clock, _listen_s(row), self._spawn, self._refresh)
         self._is_closed = False
 
     # What is seen of it
@@ -268,6 +268,8 @@ class ServerConnection:
         except McpUnauthorized as error:
             self._unauthorized(error)
             raise
+        finally:
+            self._listening.used()
 
     async def call_tool(
         self, name: str, arguments: Mapping[str, Any], *, timeout_s: float, on_progress: OnProgress | None
@@ -402,6 +404,11 @@ class ServerConnection:
 
     def _emit(self, what: str, payload: Params) -> None:
         self._home.emit(f"mcp:client:{what}", payload)
+
+
+def _listen_s(row: ServerRow) -> float:
+    given = row.options.get("listenSeconds")
+    return given if isinstance(given, int | float) else LISTEN_S
 
 
 def _versions(row: ServerRow) -> list[str]:

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("agents_runtime")
 
 LISTEN_S = 300.0
-"""How long a stream stays open after the server was used last."""
+"""How long a stream stays open after the server was used last, unless the server's options say otherwise."""
+
+SPARE_S = 1.0
+LONGEST_S = 86_400.0
 
 OPENING_S = 3.0
 PAUSE_S = 5.0
@@ -54,6 +57,7 @@ class Listening:
     """The listening to one server.
 
     Args:
+        limit_s: how long a stream stays open after the server was used last; 0: none is opened.
         refresh: reads lists again, by kind.
         spawn: runs work in the background, which `stop` of its owner ends.
     """
@@ -61,10 +65,12 @@ class Listening:
     def __init__(
         self,
         clock: Clock,
+        limit_s: float,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         refresh: Callable[[Iterable[str]], Coroutine[Any, Any, None]],
     ) -> None:
         self._clock = clock
+        self._limit_s = limit_s
         self._spawn = spawn
         self._refresh = refresh
         self._used_ms = 0
@@ -75,14 +81,18 @@ class Listening:
         self._is_refreshing = False
         self._opened = asyncio.Event()
 
+    def used(self) -> None:
+        """Take note that the server is in use."""
+        self._used_ms = self._clock.now_ms()
+
     async def start(self, session: Session, idle: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Listen to a session, if it has something to tell. `idle` is awaited when it is time to let it go.
 
         Returns when a server that may ask something can do so: some ask only on this stream.
         """
-        self._used_ms = self._clock.now_ms()
-        wanted = wants_listening(session.server)
-        asks = bool(session.client.capabilities) and not session.is_modern
+        self.used()
+        wanted = wants_listening(session.server) if self._limit_s > 0 else {}
+        asks = self._limit_s > 0 and bool(session.client.capabilities) and not session.is_modern
         is_useful = wanted or asks or session.transport.kind == "sse"
         if not self._is_running and not self._is_refused and is_useful:
             self._is_running = True
@@ -126,7 +136,7 @@ class Listening:
     async def _run(self, session: Session, wanted: Params, idle: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._task = asyncio.current_task()
         hearing = asyncio.get_running_loop().create_task(self._hear(session, wanted))
-        timer = asyncio.get_running_loop().create_task(self._until_unused())
+        timer = asyncio.get_running_loop().create_task(self._until_unused(session))
         try:
             await asyncio.wait((hearing, timer), return_when=asyncio.FIRST_COMPLETED)
             if timer.done():
@@ -143,15 +153,19 @@ class Listening:
                 self._is_refused = not self._opened.is_set()
                 self._opened.set()
 
-    async def _until_unused(self) -> None:
-        while (left_s := LISTEN_S - (self._clock.now_ms() - self._used_ms) / 1000) > 0:
-            await self._clock.sleep(left_s)
+    async def _until_unused(self, session: Session) -> None:
+        is_needed = session.transport.kind == "sse"  # every answer comes on this one stream
+        limit_s = max(self._limit_s, SPARE_S) if is_needed else self._limit_s
+        while (left_s := limit_s - (self._clock.now_ms() - self._used_ms) / 1000) > 0 or (
+            is_needed and session.is_busy
+        ):
+            await self._clock.sleep(max(left_s, SPARE_S))
 
     async def _hear(self, session: Session, wanted: Params) -> None:
         for attempt in range(MAX_REOPENED):
             try:
                 if session.is_modern:
-                    await session.request("subscriptions/listen", {"notifications": wanted}, timeout_s=LISTEN_S * 4)
+                    await session.request("subscriptions/listen", {"notifications": wanted}, timeout_s=LONGEST_S)
                 else:
                     listening = session.listen(self._opened.set)
                     if listening is not None:

@@ -116,6 +116,11 @@ class Session:
         """Whether the server is of the era without sessions."""
         return is_modern(self.transport.version)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether an answer is waited for."""
+        return bool(self._pending)
+
     async def request(
         self,
         method: str,

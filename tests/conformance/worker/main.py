@@ -12,6 +12,7 @@ from mistakes_under_test import Mistakes
 from planned_under_test import Planned
 from probes import BrokenProbe, Ports, Probe
 from sub_agents_under_test import Member, Team
+from toolbox_under_test import Crate, Toolbox
 from workers import Response, WorkerEntrypoint
 from workflows_under_test import Errand, Foreman, Raw
 
@@ -25,6 +26,7 @@ from agents_runtime import (
 __all__ = [
     "BrokenProbe",
     "Clerk",
+    "Crate",
     "Default",
     "Desk",
     "Durable",
@@ -42,6 +44,7 @@ __all__ = [
     "Raw",
     "Slow",
     "Team",
+    "Toolbox",
 ]  # fmt: skip
 
 
