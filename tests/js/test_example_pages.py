@@ -13,7 +13,8 @@ from tests.js.conftest import REPOSITORY, serve
 pytestmark = [pytest.mark.node, pytest.mark.chromium]
 
 EXAMPLES = REPOSITORY / "examples"
-PROJECTS = {"landing": REPOSITORY} | {name: EXAMPLES / name for name in ("counter", "chatroom", "reminders", "email_agent", "approval_workflow")}
+FOLDERS = ("counter", "chatroom", "reminders", "email_agent", "approval_workflow", "research_team")
+PROJECTS = {"landing": REPOSITORY} | {name: EXAMPLES / name for name in FOLDERS}
 
 
 @pytest.fixture
@@ -55,6 +56,9 @@ def example(tmp_path):
         ("approval_workflow", "orders_are_approved_and_refused"),
         ("approval_workflow", "orders_when_the_server_is_killed"),
         ("approval_workflow", "full_page_of_orders_fits"),
+        ("research_team", "team_researches_in_two_tabs"),
+        ("research_team", "team_goes_on_when_the_server_is_killed"),
+        ("research_team", "full_page_of_the_team_fits"),
         ("landing", "landing_page_shows_two_windows_in_step"),
     ],
 )
@@ -89,6 +93,7 @@ def test_new_code_is_taken_in_while_the_page_is_open(pages, tmp_path, fresh_name
         ("reminders", "/"),
         ("email_agent", "/"),
         ("approval_workflow", "/"),
+        ("research_team", "/"),
         ("landing", "/"),
         ("landing", "/counter/"),
         ("landing", "/chatroom/"),
@@ -107,6 +112,7 @@ def test_shared_files_are_the_same_in_every_example():
         ("public/agent-client.js", "reminders/public/agent-client.js"),
         ("public/agent-client.js", "email_agent/public/agent-client.js"),
         ("public/agent-client.js", "approval_workflow/public/agent-client.js"),
+        ("public/agent-client.js", "research_team/public/agent-client.js"),
         ("counter/public/index.html", "public/counter/index.html"),
         ("chatroom/public/index.html", "public/chatroom/index.html"),
     ]:

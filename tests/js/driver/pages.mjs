@@ -426,3 +426,54 @@ export const page_needs_no_other_host = ({ host, path }) => withPages(async (ope
   await page.locator("#status[data-status=open]").waitFor();
   assert.deepEqual([...hosts], [host]);
 });
+
+// The research team
+
+const team = (page) => page.$$eval("#team li", (items) => items.map((item) => [item.dataset.aspect, item.querySelector("small").textContent]));
+const ASPECTS = ["history", "science", "people", "numbers"];
+const asks = async (page, question) => { await page.fill("#text", question); await page.press("#text", "Enter"); };
+const answered = (page) => until(async () => (await page.textContent("#answer p")).includes("numbers of"), "the answer", 30_000);
+const notes = (page) => page.$$eval("#notes li", (items) => items.length);
+
+export const team_researches_in_two_tabs = ({ host, name }) => withPages(async (open) => {
+  const [page, other] = [await open(`http://${host}/?name=${name}`), await open(`http://${host}/?name=${name}`)];
+  for (const one of [page, other]) await live(one);
+  await asks(page, "Why is <b>tea</b> hot?");
+  for (const one of [page, other]) await shows(one, "#question", "Why is <b>tea</b> hot?");
+  await until(async () => (await team(other)).length === ASPECTS.length, "the researchers");
+  await other.click('[data-aspect="science"] button');
+  await shows(other, "#notes h2", "Notes on science");
+  const seen = new Set();
+  await until(async () => { seen.add(await notes(other)); return seen.has(3); }, "the notes", 20_000);
+  assert.ok(seen.size > 2, `the notes came at once: ${[...seen]}`);
+  for (const one of [page, other]) await answered(one);
+  assert.deepEqual(await team(page), ASPECTS.map((aspect) => [aspect, "done"]));
+  await asks(page, "And coffee?");
+  await shows(other, "#question", "And coffee?");
+  await until(async () => !(await other.isVisible("#notes")), "the end of the old notes");
+  await until(async () => (await page.textContent("#answer p")).includes("And coffee?"), "the second answer", 30_000);
+});
+
+export const team_goes_on_when_the_server_is_killed = (given) => withPages(async (open, { weather }) => {
+  const { host, name } = given;
+  const page = await open(`http://${host}/?name=${name}`);
+  await live(page);
+  await asks(page, "Why is tea hot?");
+  await until(async () => (await team(page)).some(([, text]) => text.startsWith("1 of")), "the first source");
+  await page.click('[data-aspect="people"] button');
+  await until(async () => (await notes(page)) > 0, "the first note");
+  await killAndStart(given, weather, [page], down, live);
+  await answered(page);
+  await until(async () => (await notes(page)) === 3, "the notes, over a connection of their own");
+  assert.deepEqual(await team(page), ASPECTS.map((aspect) => [aspect, "done"]));
+});
+
+export const full_page_of_the_team_fits = ({ host, name, pictures }) => withPages(async (open) => {
+  const page = await open(`http://${host}/?name=${name}`);
+  await live(page);
+  await asks(page, `Why is ${"a-very-long-word".repeat(9)} hot?`);
+  await until(async () => (await team(page)).length === ASPECTS.length, "the researchers");
+  await page.click('[data-aspect="people"] button');
+  await answered(page);
+  await fitsEveryScreen(page, pictures);
+});
