@@ -18,6 +18,7 @@ from agents_runtime.tasks.declare import task
 if TYPE_CHECKING:
     from agents_runtime.mcp.protocol.messages import Params
     from agents_runtime.mcp.server.checks import Names
+    from agents_runtime.mcp.server.handler import AuthOption
     from agents_runtime.mcp.server.server import McpServer
     from agents_runtime.mcp.sessions.endpoint import McpEndpoint
     from agents_runtime.mcp.sessions.ladder import Transport
@@ -263,6 +264,7 @@ class McpAgent(Agent[State]):
         jurisdiction: str | None = None,
         allowed_hosts: Names = None,
         allowed_origins: Names = None,
+        auth: AuthOption = None,
     ) -> McpEndpoint:
         """Make the endpoint for clients: `return await Notes.serve("/mcp").fetch(request, env, ctx)` in the Worker.
 
@@ -275,11 +277,13 @@ class McpAgent(Agent[State]):
             allowed_hosts: the host names that clients use, or "*". By default those of a local machine are held to
                 that, and others are not checked.
             allowed_origins: the hosts of web pages that may use it, or "*".
+            auth: who sends a request: a function of the request that returns an `AuthInfo`, a mapping of props, None,
+                or a `Response` that refuses it. A session then belongs to whoever opened it.
         """
         from agents_runtime.mcp.sessions.endpoint import McpEndpoint, Reach
         from agents_runtime.mcp.sessions.front import Route
 
-        reach = Reach(cors, allowed_hosts, allowed_origins)
+        reach = Reach(cors, allowed_hosts, allowed_origins, auth)
         return McpEndpoint(cls, Route(path, transport), binding, jurisdiction, reach)
 
     @classmethod
@@ -292,6 +296,7 @@ class McpAgent(Agent[State]):
         jurisdiction: str | None = None,
         allowed_hosts: Names = None,
         allowed_origins: Names = None,
+        auth: AuthOption = None,
     ) -> McpEndpoint:
         """Make the endpoint for clients of the SSE transport of 2024-11-05; the arguments are those of `serve`."""
         return cls.serve(
@@ -302,6 +307,7 @@ class McpAgent(Agent[State]):
             jurisdiction=jurisdiction,
             allowed_hosts=allowed_hosts,
             allowed_origins=allowed_origins,
+            auth=auth,
         )
 
     mount = serve_sse

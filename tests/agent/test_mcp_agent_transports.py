@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+from workers import Response
 
 from agents_runtime.mcp.server.asking import Ask
 from agents_runtime.mcp.server.auth import AuthInfo, get_mcp_auth_context
@@ -61,16 +62,21 @@ class Desk(McpAgent):
         return f"{answer.content['what']} {self.state['count']}"
 
 
-ENDPOINT = Desk.serve("/mcp", transport="auto")
+async def user_of(request):
+    subject = request.headers.get("x-user")
+    if subject == "mallory":
+        return Response("no", status=401, headers={"www-authenticate": "Bearer"})
+    return AuthInfo(client_id="app", subject=subject, props={"name": subject}) if subject else None
+
+
+ENDPOINT = Desk.serve("/mcp", transport="auto", auth=user_of)
 OLD = Desk.serve_sse("/old")
 ELICITS = {"elicitation": {}}
 
 
 async def worker(request, env, ctx):
     endpoint = OLD if "/old" in request.url else ENDPOINT
-    subject = request.headers.get("x-user")
-    auth = AuthInfo(client_id="app", subject=subject) if subject else None
-    return await endpoint.fetch(request, env, ctx, auth=auth)
+    return await endpoint.fetch(request, env, ctx)
 
 
 @pytest.fixture(autouse=True)
@@ -224,11 +230,15 @@ async def test_a_session_belongs_to_whoever_opened_it(runtime):
 
     client.send = send_as_user
     await client.initialize()
-    assert (await client.tool("who"))["content"][0]["text"] == "ada None"
+    assert (await client.tool("who"))["content"][0]["text"] == "ada {'name': 'ada'}"
     for user in ("bob", ""):
         client.user = user
         for method in ("POST", "GET", "DELETE"):
             assert (await client.send(client.request("ping"), method=method)).status == 404
+    client.user = "mallory"
+    refused = await client.send(client.request("ping"))
+    assert (refused.status, refused.headers["www-authenticate"]) == (401, "Bearer")
+    assert refused.headers["access-control-allow-origin"] == "*"
     client.user = "ada"
     assert (await client.call("ping"))["result"] == {}
 

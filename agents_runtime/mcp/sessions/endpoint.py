@@ -5,14 +5,24 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
-from agents_runtime._platform.base import current_env, header_of, make_response, namespaces_of, timing_of, with_headers
+from agents_runtime._platform.base import (
+    current_env,
+    header_of,
+    is_response,
+    make_response,
+    namespaces_of,
+    timing_of,
+    with_headers,
+)
+from agents_runtime.context import is_awaitable
 from agents_runtime.errors import UsageError
 from agents_runtime.mcp.protocol.versions import INTERNAL_ERROR, SERVER_ERROR
+from agents_runtime.mcp.server.auth import AuthInfo
 from agents_runtime.mcp.server.checks import Names, host_problem, origin_problem
 from agents_runtime.mcp.server.keys import KEY_SIZE, VARIABLE
 from agents_runtime.mcp.sessions.front import HEADERS, Front, Route, Visit
@@ -23,7 +33,7 @@ from agents_runtime.routing.cors import Cors, CorsOption, cors_headers, merged_v
 
 if TYPE_CHECKING:
     from agents_runtime._platform.ports import Namespace
-    from agents_runtime.mcp.server.auth import AuthInfo
+    from agents_runtime.mcp.server.handler import AuthOption
 
 logger = logging.getLogger("agents_runtime")
 
@@ -52,11 +62,25 @@ class Reach:
         cors: which web pages may read its answers.
         hosts: the host names that clients use, "*" or None.
         origins: the hosts of web pages that may use it, "*" or None.
+        auth: who sends a request, or a function of the request that tells.
     """
 
     cors: CorsOption
     hosts: Names
     origins: Names
+    auth: AuthOption = None
+
+    async def authorized(self, request: Any) -> Any:  # noqa: ANN401 - the platform's; an AuthInfo, a response or None
+        """What is known about whoever sent a request, or the response that refuses it."""
+        given: Any = self.auth
+        if callable(given):
+            given = given(request)
+            given = await given if is_awaitable(given) else given
+        if given is None or isinstance(given, AuthInfo) or is_response(given):
+            return given
+        if isinstance(given, Mapping):
+            return AuthInfo(props=dict(cast("Mapping[str, Any]", given)))
+        raise UsageError(f"auth gives an AuthInfo, a mapping of props, a Response or None, not {given!r}"[:300])
 
     def problem(self, request: Any) -> str | None:  # noqa: ANN401 - the platform's request
         """What is wrong with the host or origin of a request; None if nothing is."""
@@ -93,7 +117,6 @@ class McpEndpoint:
         ctx: Any = None,  # noqa: ANN401 - the platform's
         *,
         props: Any = None,  # noqa: ANN401 - the user's own JSON
-        auth: AuthInfo | None = None,
     ) -> Any:  # noqa: ANN401 - the platform's response
         """Answer a request. 404 when it is for another path.
 
@@ -102,7 +125,6 @@ class McpEndpoint:
             env: the Worker's environment.
             ctx: the Worker's context, whose `props` the agent gets; what an OAuth provider puts there.
             props: other props.
-            auth: what is known about the authorization of the client, if you have checked its token yourself.
 
         Raises:
             UsageError: the class has no binding.
@@ -112,19 +134,20 @@ class McpEndpoint:
             return make_response("Not found", 404, {"content-type": "text/plain;charset=UTF-8"})
         env = current_env() if env is None else env
         namespace = self._namespace(env)
-        method = str(getattr(request.method, "value", request.method))
-        headers = {name: value for name in HEADERS if (value := header_of(request, name)) is not None}
-        given = _plain(getattr(ctx, "props", None)) if props is None else props
-        auth_json = None if auth is None else {name: value for name, value in asdict(auth).items() if value}
-        visit = Visit(request, method, parts.path, parse_qs(parts.query), headers, auth_json, given)
         problem = self._reach.problem(request)
         if problem is not None:
             return respond(Refused(403, SERVER_ERROR, f"Forbidden: {problem}"))
         allowed = self._reach.headers(request)
+        method = str(getattr(request.method, "value", request.method))
         if method == "OPTIONS":
             return make_response(None, 204, allowed)
         try:
-            response = await Front(self._route, namespace, env, self._state_key(env)).answer(visit)
+            auth = await self._reach.authorized(request)
+            if is_response(auth):
+                response = auth
+            else:
+                visit = _visit(request, method, auth, _plain(getattr(ctx, "props", None)) if props is None else props)
+                response = await Front(self._route, namespace, env, self._state_key(env)).answer(visit)
         except Exception:  # whatever happens behind it: no details for the client
             logger.exception("the MCP endpoint of %s failed", self._cls.__name__)
             response = respond(INTERNAL)
@@ -157,6 +180,15 @@ class McpEndpoint:
             raise UsageError(f"there is no Durable Object binding {name!r} for {self._cls.__name__}; there are {known}")
         namespace = namespaces[name]
         return namespace if self._jurisdiction is None else namespace.jurisdiction(self._jurisdiction)
+
+
+def _visit(request: Any, method: str, auth: AuthInfo | None, props: Any) -> Visit:  # noqa: ANN401 - the platform's, and JSON
+    parts = urlsplit(str(request.url))
+    headers = {name: value for name in HEADERS if (value := header_of(request, name)) is not None}
+    known = None if auth is None else {name: value for name, value in asdict(auth).items() if value}
+    if props is None and auth is not None and auth.props:
+        props = dict(auth.props)
+    return Visit(request, method, parts.path, parse_qs(parts.query), headers, known, props)
 
 
 def _plain(props: Any) -> Any:  # noqa: ANN401 - JSON, or the platform's view of it
