@@ -16,6 +16,7 @@ from bench.load import LoadError, Runs
 from bench.peer_figures import peers, steps
 from bench.process import NOFILE, Server
 from bench.sides import Side
+from bench.workflows import workflows
 
 IDLE_S = 10  # both sides drop an agent after so long without an event
 ECHO = {"m": "echo", "a": '["x"]'}
@@ -213,6 +214,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "fibers": fibers,
     "steps": steps,
     "peers": peers,
+    "workflows": workflows,
     "ten-thousand": ten_thousand,
     "syncs": syncs,
 }
