@@ -13,6 +13,7 @@ from collections.abc import Callable
 from bench.figure import Bench, Figure
 from bench.job_figures import AGENT, fibers, queue, schedules
 from bench.load import LoadError, Runs
+from bench.mail import mail
 from bench.peer_figures import peers, steps
 from bench.process import NOFILE, Server
 from bench.sides import Side
@@ -215,6 +216,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "steps": steps,
     "peers": peers,
     "workflows": workflows,
+    "mail": mail,
     "ten-thousand": ten_thousand,
     "syncs": syncs,
 }

@@ -48,6 +48,12 @@ class PostOffice:
         return f"smtp://127.0.0.1:{self.port}"
 
 
+def content_of(envelope: Envelope) -> bytes:
+    """The mail itself."""
+    content = envelope.content
+    return content.encode() if isinstance(content, str) else content or b""
+
+
 @contextmanager
 def post_office(
     answer: Callable[[Envelope], str] | None = None, *, password: str | None = None

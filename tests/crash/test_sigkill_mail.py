@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from tests.crash.test_sigkill import ServerProcess
-from tests.mail_server import OK, post_office
+from tests.mail_server import OK, content_of, post_office
 
 logger = logging.getLogger(__name__)
 
@@ -124,8 +124,7 @@ async def test_acknowledged_mails_and_their_answers_survive_kills(tmp_path, monk
 
 def replies(office):
     return [
-        email.message_from_bytes(bytes(envelope.content), policy=email.policy.default)
-        for envelope in list(office.taken)
+        email.message_from_bytes(content_of(envelope), policy=email.policy.default) for envelope in list(office.taken)
     ]
 
 

@@ -45,7 +45,7 @@ class SendEmail:
             sender, recipients, message_id, raw = build(as_mapping(message), host.entropy, host.clock.now_ms())
         self._check(sender, recipients)
         await self._room.committed()
-        self._room.keep("send", sender, recipients, raw)
+        await self._room.keep("send", sender, recipients, raw)
         return {"messageId": message_id}
 
     def _check(self, sender: str, recipients: tuple[str, ...]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from agents_runtime.email.addresses import checked_address, checked_headers
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MAX_REFERENCES = 100
 
-Keep = Callable[["Kind", str, "tuple[str, ...]", bytes], "SentMail"]
+Keep = Callable[["Kind", str, "tuple[str, ...]", bytes], Awaitable["SentMail"]]
 """Puts a mail into the outbox."""
 
 
@@ -89,14 +89,18 @@ class ForwardableEmailMessage:
         if any(not name.lower().startswith("x-") for name in added):
             raise JsException("Error", "only X-* headers may be added to a forwarded mail")
         head = "".join(f"{name}: {value}\r\n" for name, value in added.items()).encode()
-        self._keep("forward", self.from_, (recipient,), head + self._content)
+        await self._keep("forward", self.from_, (recipient,), head + self._content)
 
     async def reply(self, message: Any) -> None:
         """Answer the mail, once, under the rules of the platform."""
         raw = await message.content()
         self._check_reply(message.from_, message.to, EmailHeaders(header_pairs(raw)))
-        self._keep("reply", message.from_, (message.to,), raw)
         self._has_reply = True
+        try:
+            await self._keep("reply", message.from_, (message.to,), raw)
+        except Exception:
+            self._has_reply = False
+            raise
 
     def _check_reply(self, sender: str, recipient: str, reply: EmailHeaders) -> None:
         own = EmailHeaders(self.fields)

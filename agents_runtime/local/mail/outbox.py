@@ -1,7 +1,7 @@
 """The outbox: every mail that the worker sent, kept until somebody deletes it. On disk a folder, in tests a list.
 
-A mail on disk is `<id>.eml`, as it was sent, and `<id>.json`, its envelope. The first is renamed into place last, and
-synced before `add` returns: then a loss of power keeps the mail. Ids sort by time.
+A mail on disk is `<id>.eml`: one more header field with its envelope, then the mail as it was sent. It is synced and
+renamed into place before `add` returns: then a loss of power keeps the mail. Ids sort by time.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ Kind = Literal["send", "reply", "forward"]
 Status = Literal["kept", "waiting", "sent", "failed"]
 """`kept`: nobody sends it on. `waiting`: to be sent by SMTP, tried again until it is `sent` or has `failed`."""
 
+ENVELOPE = b"X-Agents-Outbox: "
 _is_id = re.compile(r"\d{13}-[A-Za-z0-9_-]{4,40}").fullmatch
 
 
@@ -82,8 +83,14 @@ class SentMail:
 
 
 class Outbox(Protocol):
-    """Where sent mails are kept."""
+    """Where sent mails are kept.
 
+    Attributes:
+        is_synced: `add` waits for the disk, so it is called in a thread.
+        on_added: called after each `add`, in the thread of that.
+    """
+
+    is_synced: bool
     on_added: Callable[[SentMail], object] | None
 
     def add(self, mail: SentMail) -> None:
@@ -109,6 +116,7 @@ class MemoryOutbox:
 
     def __init__(self) -> None:
         self._mails: dict[str, SentMail] = {}
+        self.is_synced = False
         self.on_added: Callable[[SentMail], object] | None = None
 
     def add(self, mail: SentMail) -> None:
@@ -138,13 +146,12 @@ class DiskOutbox:
     def __init__(self, folder: Path, *, is_synced: bool = True) -> None:
         self.folder = folder
         self.on_added: Callable[[SentMail], object] | None = None
-        self._is_synced = is_synced
+        self.is_synced = is_synced
 
     def add(self, mail: SentMail) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._write(f"{mail.id}.json", json.dumps(mail.envelope()).encode())
-            self._write(f"{mail.id}.eml", mail.raw)
+            self._write(mail)
             self._sync_folder()
         except OSError as error:
             raise StorageError(f"the mail cannot be kept in {self.folder} ({error}), so it is not sent") from error
@@ -152,7 +159,7 @@ class DiskOutbox:
             self.on_added(mail)
 
     def update(self, mail: SentMail) -> None:
-        self._write(f"{mail.id}.json", json.dumps(mail.envelope()).encode())
+        self._write(mail)
 
     def all(self) -> list[SentMail]:
         found = (self.get(path.stem) for path in sorted(self.folder.glob("*.eml")))
@@ -163,9 +170,10 @@ class DiskOutbox:
             return None
         path = self.folder / f"{mail_id}.eml"
         try:
-            envelope: dict[str, Any] = json.loads(path.with_suffix(".json").read_bytes())
+            head, _, raw = path.read_bytes().partition(b"\r\n")
+            envelope: dict[str, Any] = json.loads(head.removeprefix(ENVELOPE))
             envelope["to"] = tuple(envelope["to"])
-            return SentMail(**envelope, raw=path.read_bytes())
+            return SentMail(**envelope, raw=raw)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -175,22 +183,21 @@ class DiskOutbox:
     def clear(self) -> int:
         done = [mail.id for mail in self.all() if mail.status != "waiting"]
         for mail_id in done:
-            for suffix in (".eml", ".json"):
-                with suppress(FileNotFoundError):
-                    (self.folder / f"{mail_id}{suffix}").unlink()
+            with suppress(FileNotFoundError):
+                (self.folder / f"{mail_id}.eml").unlink()
         return len(done)
 
-    def _write(self, name: str, content: bytes) -> None:
-        draft = self.folder / f".{name}.{os.getpid()}"
+    def _write(self, mail: SentMail) -> None:
+        draft = self.folder / f".{mail.id}.{os.getpid()}"
         with draft.open("wb") as file:
-            file.write(content)
+            file.write(ENVELOPE + json.dumps(mail.envelope()).encode() + b"\r\n" + mail.raw)
             file.flush()
-            if self._is_synced:
+            if self.is_synced:
                 os.fsync(file.fileno())
-        draft.replace(self.folder / name)
+        draft.replace(self.folder / f"{mail.id}.eml")
 
     def _sync_folder(self) -> None:
-        if self._is_synced and os.name == "posix":
+        if self.is_synced and os.name == "posix":
             handle = os.open(self.folder, os.O_RDONLY)
             try:
                 os.fsync(handle)

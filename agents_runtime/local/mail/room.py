@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from agents_runtime.errors import UsageError
@@ -95,8 +96,8 @@ class MailRoom:
         else:
             await self.entrypoint(context, host.env).email(message)
 
-    def keep(self, kind: Kind, sender: str, recipients: tuple[str, ...], raw: bytes) -> SentMail:
-        """Put a mail into the outbox."""
+    async def keep(self, kind: Kind, sender: str, recipients: tuple[str, ...], raw: bytes) -> SentMail:
+        """Put a mail into the outbox; other work goes on while the disk is waited for."""
         from agents_runtime._core.ids import nanoid
         from agents_runtime.local.mail.outbox import SentMail
 
@@ -104,7 +105,10 @@ class MailRoom:
         now_ms = host.clock.now_ms()
         mail_id = f"{now_ms:013d}-{nanoid(host.entropy.random_bytes, 10)}"
         mail = SentMail(mail_id, kind, sender, recipients, now_ms, raw, "waiting" if self.relays else "kept")
-        self.outbox.add(mail)
+        if self.outbox.is_synced:
+            await asyncio.to_thread(self.outbox.add, mail)
+        else:
+            self.outbox.add(mail)
         return mail
 
     async def committed(self) -> None:

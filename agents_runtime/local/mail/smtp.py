@@ -97,8 +97,9 @@ class SmtpRelay:
 
     def start(self) -> None:
         """Begin with what has waited since the last run."""
-        self._outbox.on_added = lambda _: self._news.set()
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        loop = asyncio.get_running_loop()
+        self._outbox.on_added = lambda _: loop.call_soon_threadsafe(self._news.set)
+        self._task = loop.create_task(self._run())
 
     async def stop(self) -> None:
         """End; what waits stays for the next run."""

@@ -53,17 +53,16 @@ def test_a_listener_hears_of_each(outbox):
 def test_the_files_are_plain(tmp_path):
     outbox = DiskOutbox(tmp_path)
     outbox.add(mail())
-    [eml], [envelope] = tmp_path.glob("*.eml"), tmp_path.glob("*.json")
-    assert email.message_from_bytes(eml.read_bytes())["subject"]
-    assert json.loads(envelope.read_text())["to"] == ["c@d", "e@f"]
-    assert {path.name[0] for path in tmp_path.iterdir()} == {"1"}, "no draft is left"
+    [eml] = tmp_path.iterdir()
+    message = email.message_from_bytes(eml.read_bytes())
+    assert message["subject"]
+    assert json.loads(message["x-agents-outbox"])["to"] == ["c@d", "e@f"]
 
 
 def test_half_a_mail_does_not_count(tmp_path):
     outbox = DiskOutbox(tmp_path)
     outbox.add(mail(1))
-    (tmp_path / f"{mail(2).id}.json").write_text(json.dumps(mail(2).envelope()))
-    (tmp_path / f".{mail(2).id}.eml.1").write_bytes(b"Subj")
+    (tmp_path / f".{mail(2).id}.1").write_bytes(b"X-Agents-Outbox: {")
     assert outbox.all() == [mail(1)]
 
 
@@ -72,7 +71,7 @@ def test_a_damaged_envelope_hides_its_mail_alone(tmp_path, content, caplog):
     outbox = DiskOutbox(tmp_path)
     outbox.add(mail(1))
     outbox.add(mail(2))
-    (tmp_path / f"{mail(1).id}.json").write_text(content)
+    (tmp_path / f"{mail(1).id}.eml").write_text(f"X-Agents-Outbox: {content}\r\nSubject: x\r\n\r\n")
     assert outbox.all() == [mail(2)]
     assert "cannot be read" in caplog.text
 
@@ -80,7 +79,6 @@ def test_a_damaged_envelope_hides_its_mail_alone(tmp_path, content, caplog):
 @pytest.mark.parametrize("mail_id", ["../secret", "..", "", "1760000000001-abc/../../x", "1760000000001-abcdefghij\0"])
 def test_an_id_leads_to_no_other_file(tmp_path, mail_id):
     (tmp_path / "secret.eml").write_text("x")
-    (tmp_path / "secret.json").write_text("{}")
     assert DiskOutbox(tmp_path / "outbox").get(mail_id) is None
 
 
