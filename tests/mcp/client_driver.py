@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,13 @@ from agents_runtime.local.shim import install
 
 install()
 
-from agents_runtime import Agent, McpOAuthClient, route_agent_request  # noqa: E402
-from agents_runtime.errors import AgentError  # noqa: E402
-from agents_runtime.local.host import Host  # noqa: E402
-from agents_runtime.local.options import HostOptions  # noqa: E402
-from agents_runtime.local.shim.request import Request  # noqa: E402
-from agents_runtime.local.shim.response import Response  # noqa: E402
-from agents_runtime.mcp.client.errors import McpUnauthorized  # noqa: E402
+from agents_runtime import Agent, McpOAuthClient, route_agent_request  # noqa: E402 - the shim comes first
+from agents_runtime.errors import AgentError  # noqa: E402 - the shim comes first
+from agents_runtime.local.host import Host  # noqa: E402 - the shim comes first
+from agents_runtime.local.options import HostOptions  # noqa: E402 - the shim comes first
+from agents_runtime.local.shim.request import Request  # noqa: E402 - the shim comes first
+from agents_runtime.local.shim.response import Response  # noqa: E402 - the shim comes first
+from agents_runtime.mcp.client.errors import McpUnauthorized  # noqa: E402 - the shim comes first
 
 CALLBACK_HOST = "http://127.0.0.1:8765"
 DOCUMENT = "https://conformance-test.local/client-metadata.json"
@@ -58,6 +59,16 @@ def context() -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def signed(issuer: str) -> str:
+    """A JWT that proves the client of a scenario."""
+    import jwt
+
+    given, now_s = context(), int(time.time())
+    client_id = given["client_id"]
+    claims = {"iss": client_id, "sub": client_id, "aud": issuer, "iat": now_s, "exp": now_s + 60, "jti": str(now_s)}
+    return jwt.encode(claims, given["private_key_pem"], given.get("signing_algorithm", "ES256"))
+
+
 class Driver(Agent):
     """The client under test."""
 
@@ -66,8 +77,11 @@ class Driver(Agent):
 
     def create_mcp_oauth_provider(self, callback_url, /):
         given = context()
+        if "client_id" in given and "private_key_pem" in given:
+            return McpOAuthClient(client_id=given["client_id"], client_assertion=signed, grant="client_credentials")
         if "client_id" in given and "client_secret" in given:
-            return McpOAuthClient(client_id=given["client_id"], client_secret=given["client_secret"])
+            options: Any = {"grant": "client_credentials"} if "client-credentials" in scenario() else {}
+            return McpOAuthClient(client_id=given["client_id"], client_secret=given["client_secret"], **options)
         return McpOAuthClient(name="Conformance driver", metadata_url=DOCUMENT)
 
     def consent(self, request, server_id):

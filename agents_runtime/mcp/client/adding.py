@@ -12,7 +12,7 @@ from agents_runtime._core.jsonx import plain
 from agents_runtime._core.retry import resolve_retry
 from agents_runtime._core.spelling import did_you_mean, snake_case
 from agents_runtime.errors import UsageError
-from agents_runtime.mcp.client.connection import CONNECT_RETRY
+from agents_runtime.mcp.client.policy import CONNECT_RETRY
 from agents_runtime.mcp.client.store import ServerRow
 from agents_runtime.mcp.client.transports import RPC, TYPES
 from agents_runtime.mcp.client.urls import check_server_url

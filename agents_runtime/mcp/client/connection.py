@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from agents_runtime._core.retry import RetryPolicy, resolve_retry, retrying
+from agents_runtime._core.retry import resolve_retry, retrying
 from agents_runtime.errors import AgentError, UsageError
+from agents_runtime.mcp.client.background import Background
 from agents_runtime.mcp.client.catalogue import MAX_PAGES, Catalogue, capabilities_of, discover, instructions_of
 from agents_runtime.mcp.client.era import open_session
 from agents_runtime.mcp.client.errors import (
@@ -20,12 +22,13 @@ from agents_runtime.mcp.client.errors import (
     error_text,
     may_pass,
 )
-from agents_runtime.mcp.client.listening import LISTEN_S, Listening
+from agents_runtime.mcp.client.listening import Listening
+from agents_runtime.mcp.client.policy import CONNECT_RETRY, listen_s, versions_of
 from agents_runtime.mcp.client.session import Client, OnProgress, Session
 from agents_runtime.mcp.client.store import Failure
 from agents_runtime.mcp.client.transports import make_transport, ways_to
 from agents_runtime.mcp.protocol.messages import McpError, Notification, Params
-from agents_runtime.mcp.protocol.versions import SUPPORTED, is_modern
+from agents_runtime.mcp.protocol.versions import is_modern
 
 if TYPE_CHECKING:
     from agents_runtime.mcp.client.home import Home
@@ -37,7 +40,6 @@ logger = logging.getLogger("agents_runtime")
 State = Literal["authenticating", "connecting", "connected", "discovering", "ready", "failed"]
 """`connected` without a discovery after it: the server is there, and its lists could not be read."""
 
-CONNECT_RETRY = RetryPolicy(3, 500, 5_000)
 _OLDER_TRANSPORT = (404, 405, 501)
 
 
@@ -54,8 +56,8 @@ class ServerConnection:
         self.failed_ms: int | None = None
         self._session: Session | None = None
         self._opening: asyncio.Future[None] | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._listening = Listening(home.platform.clock, _listen_s(row), self._spawn, self._refresh)
+        self._spawn = Background(home.platform.spawn)
+        self._listening = Listening(home.platform.clock, listen_s(row), self._spawn, self._refresh)
         self._is_closed = False
 
     # What is seen of it
@@ -155,7 +157,7 @@ class ServerConnection:
         for number, way in enumerate(ways):
             session = self._new_session(self._transport(way))
             try:
-                await open_session(session, _versions(self.row))
+                await open_session(session, versions_of(self.row))
             except BaseException as error:
                 await session.transport.close(ends_session=False)
                 is_older = isinstance(error, HttpRefusal) and error.status in _OLDER_TRANSPORT
@@ -254,17 +256,13 @@ class ServerConnection:
         await self._listening.start(session, self._let_go)
         given = headers or {}
         try:
+            ask = partial(Session.request, method=method, params=params, timeout_s=timeout_s, on_progress=on_progress)
             try:
-                return await session.request(
-                    method, params, headers=given, timeout_s=timeout_s, on_progress=on_progress
-                )
+                return await ask(session, headers=given)
             except SessionLost:
                 await self._drop(ends_session=False)
                 await self.connect()
-                session = await self._usable()
-                return await session.request(
-                    method, params, headers=given, timeout_s=timeout_s, on_progress=on_progress
-                )
+                return await ask(await self._usable(), headers=given)
         except McpUnauthorized as error:
             self._unauthorized(error)
             raise
@@ -331,9 +329,7 @@ class ServerConnection:
         """Let go of everything. The row stays."""
         self._is_closed = True
         await self._drop(ends_session=ends_session)
-        for task in tuple(self._tasks):
-            if task is not asyncio.current_task():
-                task.cancel()
+        self._spawn.end()
         self._emit("close", {**self._where()})
 
     async def _drop(self, *, ends_session: bool) -> None:
@@ -379,22 +375,6 @@ class ServerConnection:
         client = {} if self.row.client_id is None else {"clientId": self.row.client_id}
         self._emit("authorize", {"serverId": self.row.id, "authUrl": error.auth_url, **client})
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        self._home.platform.spawn(self._run(work))
-
-    async def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._tasks.add(task)
-        try:
-            await work
-        except asyncio.CancelledError:
-            if not self._is_closed:
-                raise
-        finally:
-            if task is not None:
-                self._tasks.discard(task)
-
     # Events
 
     def _where(self) -> Params:
@@ -404,15 +384,3 @@ class ServerConnection:
 
     def _emit(self, what: str, payload: Params) -> None:
         self._home.emit(f"mcp:client:{what}", payload)
-
-
-def _listen_s(row: ServerRow) -> float:
-    given = row.options.get("listenSeconds")
-    return given if isinstance(given, int | float) else LISTEN_S
-
-
-def _versions(row: ServerRow) -> list[str]:
-    given = row.client.get("supportedProtocolVersions")
-    if not isinstance(given, list):
-        return list(SUPPORTED)
-    return [version for version in SUPPORTED if version in given]

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from agents_runtime._core.jsonx import plain
 from agents_runtime.errors import AgentError, RemoteError, UsageError
 from agents_runtime.mcp.client.adding import Wanted, binding_name, new_id, read_wanted, row_of
 from agents_runtime.mcp.client.connection import ServerConnection, State
 from agents_runtime.mcp.client.elicitation import Elicitation, ElicitationHandler
 from agents_runtime.mcp.client.errors import McpConnectionFailed
 from agents_runtime.mcp.client.home import Home
-from agents_runtime.mcp.client.session import REQUEST_TIMEOUT_S, OnProgress
 from agents_runtime.mcp.client.store import ServerRow, ServerStore
-from agents_runtime.mcp.client.tools import McpTool, ai_tools
 from agents_runtime.mcp.client.urls import normalized
+from agents_runtime.mcp.client.using import McpUse
 from agents_runtime.mcp.client.waiting import within
 
 if TYPE_CHECKING:
     from agents_runtime._core.surroundings import Surroundings
-    from agents_runtime._core.wire import McpServerList
     from agents_runtime.mcp.authorizing import Authorizing
     from agents_runtime.mcp.protocol.messages import Params
 
@@ -33,9 +30,6 @@ FRESH_MS = 5 * 60 * 1000
 
 MAX_SERVERS = 100
 
-Some = str | Collection[str] | None
-"""One, several, or any."""
-
 
 class AddedServer(TypedDict):
     """What became of a server that was added: `ready`, `connected` or `authenticating`, then with where to consent."""
@@ -45,7 +39,7 @@ class AddedServer(TypedDict):
     auth_url: str | None
 
 
-class McpClient:
+class McpClient(McpUse):
     """The MCP servers of one agent. Use it as `self.mcp`.
 
     Servers, and what they offer, are stored. An agent that wakes knows them at once and connects again in the
@@ -59,6 +53,7 @@ class McpClient:
         authorizing: Authorizing,
         changed: Callable[[], None],
     ) -> None:
+        super().__init__()
         platform = surroundings.platform
         self._platform = platform
         self._store = ServerStore(platform.sql, platform.kv)
@@ -74,7 +69,6 @@ class McpClient:
             surroundings.emit,
             info,
         )
-        self._connections: dict[str, ServerConnection] = {}
         self._connecting: dict[ServerConnection, asyncio.Future[None]] = {}
         for row in self._store.all():
             self._load(row)
@@ -177,24 +171,6 @@ class McpClient:
             await connection.discover()
         return connection.state
 
-    def find(self, server: str) -> ServerConnection:
-        """The connection to a server, by id or by name.
-
-        Raises:
-            UsageError: there is none, or several have the name.
-        """
-        connection = self._connections.get(server)
-        if connection is not None:
-            return connection
-        named = [each for each in self._connections.values() if each.row.name == server]
-        if len(named) == 1:
-            return named[0]
-        if named:
-            ids = ", ".join(each.row.id for each in named)
-            raise UsageError(f"several MCP servers are named {server!r}: say which by its id, {ids}")
-        known = ", ".join(f"{each.row.id} ({each.row.name})" for each in self._connections.values()) or "none"
-        raise UsageError(f"there is no MCP server {server!r}; there are {known}"[:500])
-
     async def wait_for_connections(self, timeout: float | None = None) -> None:
         """Return when no server is being connected to any more, or after `timeout` seconds. Never raises for a server.
 
@@ -211,121 +187,7 @@ class McpClient:
             except RemoteError:
                 return
 
-    # What they offer
-
-    def list_servers(self) -> list[Params]:
-        """Every server: `id`, name, URL, state, error, instructions and capabilities."""
-        return [{"id": key, **connection.snapshot()} for key, connection in self._connections.items()]
-
-    def list_tools(self, *, server_id: Some = None, server_name: Some = None, state: Some = None) -> list[Params]:
-        """The tools of all servers, or of some, as the servers describe them."""
-        return self._items("tools", server_id, server_name, state)
-
-    def list_resources(self, *, server_id: Some = None, server_name: Some = None, state: Some = None) -> list[Params]:
-        """The resources of all servers, or of some."""
-        return self._items("resources", server_id, server_name, state)
-
-    def list_resource_templates(
-        self, *, server_id: Some = None, server_name: Some = None, state: Some = None
-    ) -> list[Params]:
-        """The templates of resources of all servers, or of some."""
-        return self._items("templates", server_id, server_name, state)
-
-    def list_prompts(self, *, server_id: Some = None, server_name: Some = None, state: Some = None) -> list[Params]:
-        """The prompts of all servers, or of some."""
-        return self._items("prompts", server_id, server_name, state)
-
-    def get_ai_tools(
-        self, *, server_id: Some = None, server_name: Some = None, state: Some = "ready"
-    ) -> dict[str, McpTool]:
-        """The tools for a model, by names unique among all servers. Each can be called: `await tool(city="Rome")`."""
-        return ai_tools(self.list_tools(server_id=server_id, server_name=server_name, state=state), self.call_tool)
-
-    def _items(self, kind: str, server_id: Some, server_name: Some, state: Some) -> list[Params]:
-        return [
-            {**item, "serverId": key}
-            for key, connection in self._connections.items()
-            if _fits(key, server_id) and _fits(connection.row.name, server_name) and _fits(connection.state, state)
-            for item in getattr(connection.catalogue, kind)
-        ]
-
-    def overview(self) -> McpServerList:
-        """The servers and what they offer, as clients of the agent get it."""
-        return {
-            "prompts": cast("list[Any]", self.list_prompts()),
-            "resources": cast("list[Any]", self.list_resources()),
-            "servers": {key: connection.snapshot() for key, connection in self._connections.items()},
-            "tools": cast("list[Any]", self.list_tools()),
-        }
-
-    # Using them
-
-    async def call_tool(
-        self,
-        server: str | Mapping[str, object],
-        name: str | None = None,
-        arguments: Mapping[str, object] | None = None,
-        *,
-        timeout: float = REQUEST_TIMEOUT_S,
-        on_progress: OnProgress | None = None,
-    ) -> Params:
-        """Call a tool of a server, by the server's id or name, and return the whole result as the server sent it.
-
-        A tool that failed gives a result with `isError`. Nothing is repeated: a call that broke off may have happened.
-
-        Args:
-            server: or all of it as a dict: `{"serverId": ..., "name": ..., "arguments": {...}}`.
-            timeout: seconds.
-            on_progress: called with the progress, the total or None, and a message or None.
-
-        Raises:
-            McpError: the server answered with an error: it does not know the tool, for example.
-            McpUnauthorized: a person has to give consent first, at `.auth_url`.
-            RemoteError: it cannot be reached, did not answer in time, or broke the protocol.
-        """
-        if isinstance(server, Mapping):
-            server, name, arguments = _unfolded(server, "name", name, arguments)
-        if not isinstance(name, str):
-            raise UsageError("call_tool takes a server, the name of a tool, and its arguments")
-        given = plain(dict(arguments or {}), "arguments")
-        call = self.find(server).call_tool
-        return await call(name, cast("Params", given), timeout_s=timeout, on_progress=on_progress)
-
-    async def read_resource(
-        self, server: str | Mapping[str, object], uri: str | None = None, *, timeout: float = REQUEST_TIMEOUT_S
-    ) -> Params:
-        """Read a resource of a server; returns `{"contents": [...]}`. Raises like `call_tool`."""
-        if isinstance(server, Mapping):
-            server, uri, _ = _unfolded(server, "uri", uri, None)
-        if not isinstance(uri, str):
-            raise UsageError("read_resource takes a server and the URI of a resource")
-        return await self.find(server).request("resources/read", {"uri": uri}, timeout_s=timeout)
-
-    async def get_prompt(
-        self,
-        server: str | Mapping[str, object],
-        name: str | None = None,
-        arguments: Mapping[str, str] | None = None,
-        *,
-        timeout: float = REQUEST_TIMEOUT_S,
-    ) -> Params:
-        """Fill in a prompt of a server; returns `{"messages": [...]}`. Raises like `call_tool`."""
-        given: Mapping[str, object] | None = arguments
-        if isinstance(server, Mapping):
-            server, name, given = _unfolded(server, "name", name, arguments)
-        if not isinstance(name, str):
-            raise UsageError("get_prompt takes a server, the name of a prompt, and its arguments")
-        params: Params = {"name": name}
-        if given:
-            params["arguments"] = plain(dict(given), "arguments")
-        return await self.find(server).request("prompts/get", params, timeout_s=timeout)
-
-    async def complete(
-        self, server: str, reference: Mapping[str, object], argument: Mapping[str, str], *, timeout: float = 10
-    ) -> Params:
-        """Ask a server how an argument of a prompt or of a resource template may go on. Raises like `call_tool`."""
-        params = {"ref": plain(dict(reference), "reference"), "argument": dict(argument)}
-        return await self.find(server).request("completion/complete", params, timeout_s=timeout)
+    # Answering them
 
     def configure_elicitation_handlers(
         self, *, form: ElicitationHandler | None = None, url: ElicitationHandler | None = None
@@ -383,19 +245,3 @@ class McpClient:
 
 async def _all_of(waiting: asyncio.Future[list[Any]]) -> None:
     await asyncio.shield(waiting)
-
-
-def _fits(value: str, wanted: Some) -> bool:
-    return wanted is None or value == wanted or (not isinstance(wanted, str) and value in wanted)
-
-
-def _unfolded(
-    given: Mapping[str, object], key: str, name: str | None, arguments: Mapping[str, object] | None
-) -> tuple[str, str | None, Mapping[str, object] | None]:
-    """The dict form of JavaScript."""
-    server = given.get("serverId", given.get("server_id", given.get("server")))
-    if not isinstance(server, str):
-        raise UsageError(f'{{"serverId": ..., "{key}": ...}} says which server')
-    found = given.get(key, name)
-    inner = given.get("arguments", arguments)
-    return server, found if isinstance(found, str) else None, cast("Mapping[str, object] | None", inner)
