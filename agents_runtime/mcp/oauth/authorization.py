@@ -29,6 +29,7 @@ from agents_runtime.mcp.oauth.outcomes import (
 from agents_runtime.mcp.oauth.pkce import make_verifier
 from agents_runtime.mcp.oauth.requests import (
     Form,
+    assertion_fields,
     authorization_url,
     choose_scopes,
     code_form,
@@ -178,7 +179,11 @@ class Authorization:
     async def _get_tokens(
         self, found: Discovery, form: Form, what: str, asked: tuple[str, ...], previous: Tokens | None = None
     ) -> Tokens:
-        answer = await self._wire.post_form(found.server.token_endpoint, form.fields, form.headers)
+        fields = form.fields
+        if self.options.client_assertion is not None:
+            assertion = self.options.client_assertion(found.server.issuer)
+            fields = {**fields, **assertion_fields(assertion if isinstance(assertion, str) else await assertion)}
+        answer = await self._wire.post_form(found.server.token_endpoint, fields, form.headers)
         if not answer.is_ok:
             error = answer.body.get("error") if isinstance(answer.body, dict) else None
             if answer.status == 429 or error in ("temporarily_unavailable", "server_error"):

@@ -12,7 +12,7 @@ from agents_runtime.mcp.oauth.errors import OAuthError
 if TYPE_CHECKING:
     from agents_runtime._core.jsonx import Json
 
-TokenAuth: TypeAlias = Literal["none", "client_secret_basic", "client_secret_post"]
+TokenAuth: TypeAlias = Literal["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
 
 MAX_CLIENT_ID_CHARS = 1_024
 MAX_SECRET_CHARS = 16_384

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -34,10 +34,12 @@ class McpOAuthClient:
         client_id: the id of a client that was registered by hand. Bound to the first authorization server that it is
             used with, unless `issuer` names one.
         client_secret: its secret. It is never stored.
+        client_assertion: in place of a secret (`private_key_jwt`): takes the issuer, may be async, returns a signed JWT
+            whose `aud` that is, and whose `iss` and `sub` are `client_id`. Called for each request for tokens.
         issuer: the authorization server the client was registered with; no other is ever used with it.
         metadata_url: where the client's own metadata document is published; used as its id wherever that is understood.
         scopes: scopes to ask for, beside those that the server asks for.
-        grant: `authorization_code` asks a person; `client_credentials` needs `client_id` and `client_secret` only.
+        grant: `authorization_code` asks a person; `client_credentials` needs only a client with a secret or assertions.
         token_auth: how the client authenticates for tokens; found out if it is not given.
         success_redirect: where a browser is sent after consent, a path or a URL; the origin of the callback otherwise.
         error_redirect: where it is sent when that failed; `error=<reason>` is added to the query.
@@ -50,6 +52,7 @@ class McpOAuthClient:
     uri: str | None = None
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)
+    client_assertion: Callable[[str], str | Awaitable[str]] | None = field(default=None, repr=False)
     issuer: str | None = None
     metadata_url: str | None = None
     scopes: tuple[str, ...] = ()
@@ -61,10 +64,11 @@ class McpOAuthClient:
     skip_issuer_check: bool = False
 
     def __post_init__(self) -> None:
-        if self.client_secret is not None and self.client_id is None:
-            raise UsageError("client_secret needs the client_id that it belongs to")
-        if self.grant == "client_credentials" and self.client_secret is None:
-            raise UsageError('grant="client_credentials" needs client_id and client_secret')
+        proves_itself = self.client_secret is not None or self.client_assertion is not None
+        if proves_itself and self.client_id is None:
+            raise UsageError("client_secret and client_assertion need the client_id that they belong to")
+        if self.grant == "client_credentials" and not proves_itself:
+            raise UsageError('grant="client_credentials" needs client_id, and client_secret or client_assertion')
         if self.metadata_url is not None and not _is_document_url(self.metadata_url):
             raise UsageError("metadata_url must be an https URL with a path, such as https://app.example/client.json")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote_plus
 
 from agents_runtime.mcp.oauth.credentials import TOKEN_AUTHS, Client, TokenAuth
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agents_runtime.mcp.oauth.options import McpOAuthClient
 
 OFFLINE = "offline_access"
+ASSERTION: Final = "private_key_jwt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ def given_client(server: AuthorizationServer, known: Client | None, options: Mcp
                 "the client was registered with another authorization server than the one that the server names now: "
                 "register a client there and change create_mcp_oauth_provider"
             )
-        return Client(options.client_id, server.issuer, options.client_secret, options.token_auth)
+        way: TokenAuth | None = options.token_auth if options.client_assertion is None else ASSERTION
+        return Client(options.client_id, server.issuer, options.client_secret, way)
     if options.metadata_url is not None and server.takes_metadata_documents:
         return Client(options.metadata_url, server.issuer, token_auth="none")
     return None
@@ -128,6 +130,12 @@ def refresh_form(found: Discovery, client: Client, refresh_token: str) -> Form:
     return _authenticated(found, client, {"grant_type": "refresh_token", "refresh_token": refresh_token})
 
 
+def assertion_fields(assertion: str) -> dict[str, str]:
+    """What proves a client by a signed JWT."""
+    kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    return {"client_assertion_type": kind, "client_assertion": assertion}
+
+
 def own_form(found: Discovery, client: Client, scopes: tuple[str, ...]) -> Form:
     """Ask for tokens in the client's own name."""
     scope = {"scope": " ".join(scopes)} if scopes else {}
@@ -141,6 +149,8 @@ def token_auth(server: AuthorizationServer, client: Client) -> TokenAuth:
         OAuthError: in no way that the authorization server takes.
     """
     offered = server.token_auth_methods
+    if client.token_auth == ASSERTION:
+        return ASSERTION
     if client.token_auth is not None and (offered is None or client.token_auth in offered or not offered):
         wanted: TokenAuth = client.token_auth
     elif client.secret is None:

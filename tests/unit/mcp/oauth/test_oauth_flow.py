@@ -208,6 +208,23 @@ async def test_a_client_acts_in_its_own_name():
     assert not world.provider.requests_to("/authorize")
 
 
+async def test_a_client_proves_itself_with_assertions():
+    async def sign(issuer):
+        return f"signed for {issuer}"
+
+    options = McpOAuthClient(client_id="mine", client_assertion=sign)
+    world = World(Quirks(extra={"token_endpoint_auth_methods_supported": ["private_key_jwt"]}), options)
+    world.provider.clients["mine"] = {"client_id": "mine", "redirect_uris": [CALLBACK]}
+    await authorized(world)
+    world.wait(3601)
+    assert is_served(await world.use())
+    for request in world.provider.requests_to("/token"):
+        assert request.fields["client_assertion"] == "signed for https://provider.test"
+        assert request.fields["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        assert "authorization" not in request.headers
+    assert "signed" not in str(world.stored())
+
+
 async def test_an_authorization_server_that_moves_gets_neither_tokens_nor_credentials():
     world = World()
     await authorized(world)
