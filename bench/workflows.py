@@ -1,4 +1,4 @@
-"""Workflows on the local host: steps of one, each synced before the next, beside DBOS; and many small ones of an agent."""
+"""Workflows on the local host: steps of one, each synced, beside DBOS; and many small ones that an agent starts."""
 
 from __future__ import annotations
 

@@ -47,6 +47,8 @@ class Default(WorkerEntrypoint):
             steps = int(query["steps"][0])
             return Response.json({"done": await self.env.Starter.getByName("s").start_all(n, steps)})
         instance = await self.env.WALK.create({"params": {"n": n}})
-        while (status := await instance.status())["status"] not in ("complete", "errored"):
+        status = await instance.status()
+        while status["status"] not in ("complete", "errored"):
             await asyncio.sleep(0.005)
+            status = await instance.status()
         return Response.json({"done": status["output"], "error": status["error"]})
