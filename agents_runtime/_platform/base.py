@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ if sys.platform == "emscripten":
 
     def _http() -> Any:
         return http
+
+    def header_finder(request: Any) -> Callable[[str], str | None]:
+        """A function that gives headers of a request by their lower-case names."""
+        return functools.partial(header_of, request)
 else:
 
     class DurableObject:
@@ -105,6 +109,10 @@ else:
             if key == name or key.lower() == name:
                 return str(value)
         return None
+
+    def header_finder(request: Any) -> Callable[[str], str | None]:
+        """A function that gives headers of a request by their lower-case names; for those who look for many."""
+        return {key.lower(): value for key, value in reversed(request.raw_headers())}.get
 
     def headers_starting(request: Any, prefixes: tuple[str, ...]) -> list[str]:
         """The names of the request's headers that start with one of the lower-case `prefixes`."""

@@ -6,8 +6,8 @@ bear that name in `Host` and `Origin`. An address in place of a name cannot be f
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ Names: TypeAlias = "Collection[str] | Literal['*'] | None"
 WORKERS_DEV = ".workers.dev"
 
 
+@lru_cache(maxsize=256)
 def hostname_of(host: str) -> str | None:
     """The name in a `Host` header, without the port; None when it cannot be read."""
     try:
@@ -76,6 +77,8 @@ def origin_problem(
 
 
 def _is_address(name: str) -> bool:
+    import ipaddress
+
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from agents_runtime._platform.base import header_of, make_response
+from agents_runtime._platform.base import header_finder, make_response
 from agents_runtime.mcp.protocol.messages import (
     McpError,
     Notification,
@@ -73,11 +73,18 @@ class Endpoint:
         self._serves_legacy = serves_legacy
         self._listening = 0
 
-    async def answer(self, request: Any, auth: AuthInfo | None) -> Any:  # noqa: ANN401 - the platform's request and response
-        """The response to a request of any method."""
+    async def answer(self, request: Any, auth: AuthInfo | None, find: HeaderOf | None = None) -> Any:  # noqa: ANN401 - the platform's request and response
+        """The response to a request of any method.
+
+        Args:
+            request: the platform's.
+            auth: who sends it.
+            find: looks up its headers, if the caller has that at hand.
+        """
+        find = find or header_finder(request)
         if request.method != "POST":
             return refused(405, SERVER_ERROR, "Method not allowed.", None, {"Allow": "POST"})
-        problem = posted_problem(*(header_of(request, name) for name in ("accept", "content-type", "content-length")))
+        problem = posted_problem(find("accept"), find("content-type"), find("content-length"))
         if problem is not None:
             return problem
         data, problem = await read_json(request)
@@ -86,20 +93,17 @@ class Endpoint:
         previous = AUTH.get()
         AUTH.set(auth)  # tasks that answer take a copy along
         try:
-            if looks_modern(header_of(request, VERSION_HEADER), data):
-                return await self._modern(request, data, auth)
+            if looks_modern(find(VERSION_HEADER), data):
+                return await self._modern(find, data, auth)
             if not self._serves_legacy:
                 return self._only_modern(data)
-            return await self._legacy(header_of(request, VERSION_HEADER), data, auth)
+            return await self._legacy(find(VERSION_HEADER), data, auth)
         finally:
             AUTH.set(previous)
 
     # The modern era: one message, which says everything about itself
 
-    async def _modern(self, raw: Any, data: object, auth: AuthInfo | None) -> Any:  # noqa: ANN401 - the platform's request and response
-        def find(name: str) -> str | None:
-            return header_of(raw, name)
-
+    async def _modern(self, find: HeaderOf, data: object, auth: AuthInfo | None) -> Any:  # noqa: ANN401 - the platform's response
         try:
             message = parse_message(data)
             if isinstance(message, Notification):

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from urllib.parse import urlsplit
 
-from agents_runtime._platform.base import current_env, header_of, is_response, make_response, timing_of, with_headers
+from agents_runtime._platform.base import (
+    current_env,
+    header_finder,
+    is_response,
+    make_response,
+    timing_of,
+    with_headers,
+)
 from agents_runtime.context import is_awaitable
 from agents_runtime.errors import UsageError
 from agents_runtime.mcp.protocol.messages import is_object
@@ -25,6 +32,7 @@ from agents_runtime.routing.cors import Cors, CorsOption, cors_headers
 
 if TYPE_CHECKING:
     from agents_runtime.mcp.server.dispatch import Answering
+    from agents_runtime.mcp.server.envelope import HeaderOf
     from agents_runtime.mcp.server.requests_state import Sealer
 
 logger = logging.getLogger("agents_runtime")
@@ -36,6 +44,7 @@ REQUEST_HEADERS = (
     "Content-Type, Accept, Authorization, mcp-session-id, mcp-protocol-version, last-event-id, Mcp-Method, Mcp-Name"
 )
 EXPOSED_HEADERS = "mcp-session-id, WWW-Authenticate"
+READABLE = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": EXPOSED_HEADERS}
 MCP_CORS = Cors(methods="GET, POST, DELETE, OPTIONS", headers=REQUEST_HEADERS, expose=EXPOSED_HEADERS)
 
 
@@ -81,14 +90,16 @@ class McpHandler:
         path: str = urlsplit(str(request.url)).path
         if path != options.route:
             return make_response("Not found", 404, {"content-type": "text/plain;charset=UTF-8"})
-        problem = self._problem(request)
+        find = header_finder(request)
+        problem = self._problem(request, find)
         if problem is not None:
             return refused(403, SERVER_ERROR, f"Forbidden: {problem}")
-        allowed = self._cors(request)
-        if request.method == "OPTIONS":
+        is_preflight = request.method == "OPTIONS"
+        allowed = self._cors(find, is_preflight=is_preflight)
+        if is_preflight:
             return make_response(None, 204, allowed)
         try:
-            response = await self._answer(request, current_env() if env is None else env, ctx)
+            response = await self._answer(request, current_env() if env is None else env, ctx, find)
         except Exception as error:
             logger.exception("an MCP request failed")
             if options.on_error is not None:
@@ -96,7 +107,7 @@ class McpHandler:
             response = refused(500, INTERNAL_ERROR, "Internal server error")
         return response if allowed is None else with_headers(response, allowed)
 
-    async def _answer(self, request: Any, env: Any, ctx: Any) -> Any:  # noqa: ANN401 - the platform's
+    async def _answer(self, request: Any, env: Any, ctx: Any, find: HeaderOf) -> Any:  # noqa: ANN401 - the platform's
         auth = await self._authorized(request, ctx)
         if auth is not None and not isinstance(auth, AuthInfo):
             return auth
@@ -106,7 +117,7 @@ class McpHandler:
             options = self._options
             errand = Errand(auth, options.serves_legacy, options.mode, options.keepalive_s)
             return await forward(request, self._target.agent, env, errand)
-        return await self._endpoint_of(env).answer(request, auth)
+        return await self._endpoint_of(env).answer(request, auth, find)
 
     def _endpoint_of(self, env: Any) -> Endpoint:  # noqa: ANN401 - the platform's
         if self._endpoint is None:
@@ -142,21 +153,26 @@ class McpHandler:
             raise UsageError(f"auth gives an AuthInfo, a mapping of props, a Response or None, not {given!r}"[:300])
         return given
 
-    def _problem(self, request: Any) -> str | None:  # noqa: ANN401 - the platform's
+    def _problem(self, request: Any, find: HeaderOf) -> str | None:  # noqa: ANN401 - the platform's
         options = self._options
-        host: str = header_of(request, "host") or urlsplit(str(request.url)).netloc
+        host: str = find("host") or urlsplit(str(request.url)).netloc
         problem = host_problem(host, options.allowed_hosts, is_public=sys.platform == "emscripten")
         if problem is not None:
             return problem
+        origin = find("origin")
+        if origin is None:
+            return None
         named: Collection[str] = ()
         if isinstance(options.cors, Cors) and not callable(options.cors.origins) and options.cors.origins != "*":
             named = options.cors.origins
-        return origin_problem(header_of(request, "origin"), host, options.allowed_origins, options.allowed_hosts, named)
+        return origin_problem(origin, host, options.allowed_origins, options.allowed_hosts, named)
 
-    def _cors(self, request: Any) -> dict[str, str] | None:  # noqa: ANN401 - the platform's
-        asked = header_of(request, "access-control-request-headers")
+    def _cors(self, find: HeaderOf, *, is_preflight: bool) -> Mapping[str, str] | None:
+        if self._options.cors is True and not is_preflight:
+            return READABLE
+        asked = find("access-control-request-headers")
         option = MCP_CORS if self._options.cors is True else self._options.cors
-        allowed = cors_headers(option, header_of(request, "origin"), asked)
+        allowed = cors_headers(option, find("origin"), asked)
         if allowed is None or self._options.cors is not True:
             return allowed
         mirrored = [name.strip() for name in (asked or "").split(",") if name.strip().lower().startswith("mcp-param-")]
@@ -214,13 +230,24 @@ def _adapted(target: object) -> Answering | None:
     return OfficialServer(target)
 
 
+def _names(given: Collection[str] | None) -> Names:
+    """Host names, "*" or None. Raises UsageError for a single name, which would be taken for its letters."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        if given != "*":
+            raise UsageError(f'list host names, as in [{given!r}], or give "*" for all')
+        return "*"
+    return frozenset(given)
+
+
 def create_mcp_handler(
     server: McpServer | Callable[[], Any] | Mapping[str, object] | object,
     *,
     route: str = "/mcp",
     cors: CorsOption = True,
-    allowed_hosts: Names = None,
-    allowed_origins: Names = None,
+    allowed_hosts: Collection[str] | None = None,
+    allowed_origins: Collection[str] | None = None,
     auth: AuthOption = None,
     legacy: Literal["stateless", "reject"] = "stateless",
     response_mode: ResponseMode = "auto",
@@ -256,6 +283,16 @@ def create_mcp_handler(
         raise UsageError('legacy is "stateless" or "reject"; response_mode is "auto", "json" or "sse"')
     if not keepalive_s > 0:
         raise UsageError(f"keepalive_s must be above 0, not {keepalive_s!r}")
-    manner = (response_mode, keepalive_s, state_key, on_error)
-    options = HandlerOptions(route, cors, allowed_hosts, allowed_origins, auth, legacy == "stateless", *manner)
+    options = HandlerOptions(
+        route=route,
+        cors=cors,
+        allowed_hosts=_names(allowed_hosts),
+        allowed_origins=_names(allowed_origins),
+        auth=auth,
+        serves_legacy=legacy == "stateless",
+        mode=response_mode,
+        keepalive_s=keepalive_s,
+        state_key=state_key,
+        on_error=on_error,
+    )
     return McpHandler(server, options)

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from agents_runtime._core.jsonx import dumps, loads
@@ -73,6 +74,7 @@ def answered(message: Params, *, is_modern: bool) -> Any:  # noqa: ANN401 - the 
     return json_answer(message, HTTP_STATUS.get(error["code"], 200) if is_modern and error is not None else 200)
 
 
+@lru_cache(maxsize=256)
 def accepts_both(accept: str | None) -> bool:
     """Whether a client takes JSON as well as event streams."""
     kinds = {part.partition(";")[0].strip().lower() for part in (accept or "").split(",")}
@@ -85,7 +87,7 @@ def posted_problem(accept: str | None, content_type: str | None, content_length:
     """The refusal of a POST by its headers alone; None if they are fine."""
     if not accepts_both(accept):
         return refused(406, SERVER_ERROR, f"Not Acceptable: Client must accept both {JSON_TYPE} and {EVENT_STREAM}")
-    if (content_type or "").partition(";")[0].strip().lower() != JSON_TYPE:
+    if content_type != JSON_TYPE and (content_type or "").partition(";")[0].strip().lower() != JSON_TYPE:
         return refused(415, SERVER_ERROR, f"Unsupported Media Type: Content-Type must be {JSON_TYPE}")
     if content_length is not None and content_length.isdigit() and int(content_length[:20]) > MAX_BODY_BYTES:
         return too_large()
