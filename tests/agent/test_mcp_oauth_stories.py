@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 
 import pytest
 from workers import Response
 
-from agents_runtime import Agent, McpOAuthClient, callable
+from agents_runtime import Agent, McpOAuthClient, callable, subscribe
 from agents_runtime.errors import RemoteError
 from tests.mcp.provider import HOST, Provider, Quirks, callback_fields
 
@@ -265,7 +267,19 @@ async def test_an_authorization_server_that_must_not_be_followed_fails_the_serve
         await agent.join()
 
 
-async def test_nothing_secret_is_told_to_clients(runtime):
+async def test_requests_at_once_refresh_once(runtime):
+    agent, provider = await joined(runtime)
+    await runtime.advance(seconds=3601)
+    answers = await asyncio.gather(*(agent.use("whoami") for _ in range(8)))
+    assert answers == ["whoami done"] * 8
+    kinds = [seen.fields["grant_type"] for seen in provider.requests_to("/token")]
+    assert kinds == ["authorization_code", "refresh_token"]
+
+
+async def test_nothing_secret_is_told(runtime, caplog):
+    caplog.set_level(logging.DEBUG)
+    events = []
+    unsubscribe = subscribe("all", lambda event: events.append(repr(event)))
     agent, provider = hired(runtime)
     client = await runtime.connect(agent)
     auth_url = (await client.call("join"))["auth_url"]
@@ -281,7 +295,9 @@ async def test_nothing_secret_is_told_to_clients(runtime):
         with pytest.raises(RemoteError):
             await client.call("use", "whoami")
         _, auth_url, _ = await state_of(agent)
-    told = json.dumps(client.frames) + json.dumps(await agent.get_mcp_servers())
+    unsubscribe()
+    told = json.dumps(client.frames) + json.dumps(await agent.get_mcp_servers()) + caplog.text + "".join(events)
+    assert "mcp:client:authorize" in told
     assert len(secrets) >= 6
     for secret in secrets:
         assert secret not in told
