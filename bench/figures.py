@@ -17,6 +17,7 @@ from bench.mail import mail
 from bench.peer_figures import peers, steps
 from bench.process import NOFILE, Server
 from bench.sides import Side
+from bench.sub_agent_figures import sub_agents
 from bench.workflows import workflows
 
 IDLE_S = 10  # both sides drop an agent after so long without an event
@@ -217,6 +218,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "peers": peers,
     "workflows": workflows,
     "mail": mail,
+    "sub-agents": sub_agents,
     "ten-thousand": ten_thousand,
     "syncs": syncs,
 }

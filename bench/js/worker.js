@@ -5,9 +5,27 @@
 //   GET /agents/counter/NAME?op=schedule&n=N&at=S   N schedules, one by one, for a moment (seconds), or for in an hour
 //   GET /agents/counter/NAME?op=queue&n=N           N queue items, one by one
 //   GET /agents/counter/NAME?op=fiber&n=N&stashes=S   N fibers, one after the other, of S stashes each
+//   GET /agents/counter/NAME?op=sub&n=N   N calls to a sub-agent (subinc: that are durable; sub3: three deep; own: to itself)
 //   GET /agents/counter/NAME?op=hits    how many of them this life of the object has run
 // and the callables echo, increment and ran over a WebSocket.
 import { Agent, callable, routeAgentRequest } from "agents";
+
+export class Part extends Agent {
+  initialState = { count: 0 };
+
+  async echo(value) {
+    return value;
+  }
+
+  async increment() {
+    this.setState({ count: this.state.count + 1 });
+    return this.state.count;
+  }
+
+  async deepEcho(depth, value) {
+    return depth ? (await this.subAgent(this.constructor, "part")).deepEcho(depth - 1, value) : value;
+  }
+}
 
 export class Counter extends Agent {
   initialState = { count: 0 };
@@ -48,12 +66,28 @@ export class Counter extends Agent {
     return Response.json({ planned: n });
   }
 
+  async own(value) {
+    return value;
+  }
+
+  async callParts(op, n) {
+    const part = await this.subAgent(Part, "part");
+    for (let number = 0; number < n; number++) {
+      if (op === "sub") await part.echo(number);
+      else if (op === "subinc") await part.increment();
+      else if (op === "sub3") await part.deepEcho(2, number);
+      else await this.own(number);
+    }
+    return Response.json({ called: n });
+  }
+
   async onRequest(request) {
     this.seen++;
     const query = new URL(request.url).searchParams;
     const op = query.get("op");
     if (op === "schedule" || op === "queue") return this.plan(op, Number(query.get("n")), Number(query.get("at")));
     if (op === "fiber") return this.fill(Number(query.get("n")), Number(query.get("stashes")));
+    if (["sub", "subinc", "sub3", "own"].includes(op)) return this.callParts(op, Number(query.get("n")));
     if (op === "hits") return Response.json({ hits: this.hits });
     if (op === "inc") return Response.json({ count: this.increment() });
     if (op === "seen") return Response.json({ seen: this.seen });

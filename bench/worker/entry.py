@@ -9,6 +9,24 @@ from agents_runtime import Agent, callable, route_agent_request, task
 from workers import Request, Response, WorkerEntrypoint
 
 
+class Part(Agent):
+    initial_state = {"count": 0}
+
+    async def echo(self, value):
+        return value
+
+    async def increment(self):
+        self.set_state({"count": self.state["count"] + 1})
+        return self.state["count"]
+
+    async def part(self):
+        return await self.sub_agent(Part, "part")
+
+    async def deep_echo(self, depth, value):
+        """Have the echo come from a sub-agent so many levels below."""
+        return await (await self.part()).deep_echo(depth - 1, value) if depth else value
+
+
 class Counter(Agent):
     initial_state = {"count": 0}
     seen = 0
@@ -61,6 +79,23 @@ class Counter(Agent):
                 await self.schedule(when, "hit", {"number": number})
         return Response.from_json({"planned": n})
 
+    async def own(self, value):
+        return value
+
+    async def call_parts(self, op, n):
+        """Call a sub-agent, or a method of this one, so many times, one after the other."""
+        part = await self.sub_agent(Part, "part")
+        for number in range(n):
+            if op == "sub":
+                await part.echo(number)
+            elif op == "subinc":
+                await part.increment()
+            elif op == "sub3":
+                await part.deep_echo(2, number)
+            else:
+                await self.own(number)
+        return Response.from_json({"called": n})
+
     async def on_request(self, request: Request) -> Response:
         self.seen += 1
         query = parse_qs(urlsplit(request.url).query)
@@ -71,6 +106,8 @@ class Counter(Agent):
             return await self.fill(int(query["n"][0]), int(query["stashes"][0]))
         if op == ["walk"]:
             return Response.from_json({"done": await (await self.tasks.run("walk", int(query["n"][0])))})
+        if op in (["sub"], ["subinc"], ["sub3"], ["own"]):
+            return await self.call_parts(op[0], int(query["n"][0]))
         if op == ["hits"]:
             return Response.from_json({"hits": self.hits})
         if op == ["inc"]:
