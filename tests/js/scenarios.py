@@ -32,6 +32,7 @@ USE_AGENT = (
     "rejected_and_readonly_state",
     "custom_id_and_async_query",
     "http_url_of_the_agent",
+    "mcp_servers",
     "sub_agents",
 )
 SMALL_CLIENT = ("state_and_calls", "rejected_state_is_taken_back", "streams", "closed_for_good")

@@ -54,6 +54,25 @@ export const state_in_two_pages = (given) => withReact(given, async (visit) => {
   assert.deepEqual((await one.seen()).states.at(-1), ["server", { count: 100 }]);
 });
 
+export const mcp_servers = (given) => withReact(given, async (visit) => {
+  const page = await visit();
+  await shows(page, "#count", 0);
+  await page.call("use_tools");
+  const last = async (some = page) => (await some.seen()).mcp.at(-1);
+  await until(async () => (await last())?.servers.crate?.state === "ready", "a server that is ready");
+  const { servers, tools } = await last();
+  assert.deepEqual(servers.crate, {
+    name: "Crate", server_url: "rpc:crate", auth_url: null, state: "ready", error: null, instructions: null, capabilities: { tools: {} },
+  });
+  assert.deepEqual(tools, [{ name: "open", inputSchema: { type: "object" }, serverId: "crate" }]);
+  const states = (await page.seen()).mcp.map((mcp) => mcp.servers.crate?.state).filter(Boolean);
+  assert.deepEqual([...new Set(states)], ["connecting", "connected", "discovering", "ready"]);
+  const other = await visit();
+  await until(async () => (await last(other))?.tools.length === 1, "its tool on the second page");
+  await other.call("drop_tools");
+  for (const some of [page, other]) await until(async () => Object.keys((await last(some)).servers).length === 0, "the end of the server");
+});
+
 export const calls_and_errors = (given) => withReact(given, async (visit) => {
   const page = await visit();
   await shows(page, "#count", 0);

@@ -116,12 +116,32 @@ class Probe(Agent):
         self.broadcast(text)
 
     @callable
+    async def use_tools(self):
+        await self.add_mcp_server("Crate", self.env.Crate, id="crate")
+
+    @callable
+    async def drop_tools(self):
+        await self.remove_mcp_server("crate")
+
+    @callable
     def dismiss(self, code, reason):
         self.caller().close(code, reason)
 
 
 class Plain(Agent):
     """No state, no methods."""
+
+
+class Crate(Agent):
+    """An MCP server for other agents, with as little as that takes."""
+
+    async def handleMcpMessage(self, message):
+        results = {
+            "initialize": {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}},
+            "tools/list": {"tools": [{"name": "open", "inputSchema": {"type": "object"}}]},
+        }
+        result = results.get(message["method"])
+        return None if result is None else {"jsonrpc": "2.0", "id": message["id"], "result": result}
 
 
 class Default(WorkerEntrypoint):
