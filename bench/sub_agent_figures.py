@@ -14,7 +14,12 @@ from bench.process import TICKS_PER_S, Server
 
 ROUNDS = 3
 LIMIT_S = 120
-CALLS = {"sub": "to a sub-agent", "subinc": "that changes its state", "sub3": "to one three deep", "own": "to itself"}
+CALLS = {
+    "sub": "to a sub-agent",
+    "subinc": "to a sub-agent that changes its state",
+    "sub3": "to one three deep",
+    "own": "to itself",
+}
 
 
 def sub_agents(bench: Bench) -> list[Figure]:
@@ -31,7 +36,7 @@ def sub_agents(bench: Bench) -> list[Figure]:
     own = _cost_us(per_s["own"])
     rows = [
         Figure(
-            f"Call {CALLS[op]}, one after the other",
+            f"Call {CALLS[op]}, one after another",
             "per CPU-s",
             per_s[op].get("js"),
             per_s[op].get("python"),
@@ -45,7 +50,8 @@ def sub_agents(bench: Bench) -> list[Figure]:
         Figure(
             "Call to a sub-agent, to a method of its own awaited",
             "times the CPU time",
-            *(_ratio(_cost_us(per_s["sub"]), own, name) for name in ("js", "python")),
+            _ratio(_cost_us(per_s["sub"]), own, "js"),
+            _ratio(_cost_us(per_s["sub"]), own, "python"),
             no_more=1_000,
             note=_each_side("microseconds of CPU for one of its own", own),
         ),
