@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     from agents_runtime.mcp.server.handler import create_mcp_handler
     from agents_runtime.mcp.server.register import register_mcp_tools
     from agents_runtime.mcp.server.server import McpServer
+    from agents_runtime.mcp.sessions.tasks import continue_as_task
     from agents_runtime.mcp.tools.declare import call_tool, get_tool_methods, tool
+    from agents_runtime.mcp_agent import McpAgent
     from agents_runtime.routing.cors import Cors
     from agents_runtime.routing.handle import AgentHandle
     from agents_runtime.routing.hooks import reject
@@ -80,6 +82,7 @@ _HOMES = {
     "CurrentAgent": "_core.peer",
     "EmailRoute": "email.resolvers",
     "Event": "_core.events",
+    "McpAgent": "mcp_agent",
     "McpContext": "mcp.server.context",
     "McpError": "mcp.protocol.messages",
     "McpOAuthClient": "mcp.oauth.options",
@@ -104,6 +107,7 @@ _HOMES = {
     "create_address_based_email_resolver": "email.resolvers",
     "create_catch_all_email_resolver": "email.resolvers",
     "create_header_based_email_resolver": "email.resolvers",
+    "continue_as_task": "mcp.sessions.tasks",
     "create_mcp_handler": "mcp.server.handler",
     "create_secure_reply_email_resolver": "email.resolvers",
     "get_agent_by_id": "routing.lookup",
@@ -142,6 +146,7 @@ __all__ = [
     "CurrentAgent",
     "EmailRoute",
     "Event",
+    "McpAgent",
     "McpContext",
     "McpError",
     "McpOAuthClient",
@@ -164,6 +169,7 @@ __all__ = [
     "call_tool",
     "callable",
     "camel_case_to_kebab_case",
+    "continue_as_task",
     "create_address_based_email_resolver",
     "create_catch_all_email_resolver",
     "create_header_based_email_resolver",
