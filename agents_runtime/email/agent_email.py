@@ -98,7 +98,7 @@ class AgentEmail:
     @property
     def is_auto_reply(self) -> bool:
         """Whether a machine wrote it, or nobody can be answered. `reply_to_email` then sends nothing."""
-        return not self.from_ or is_auto_reply_email(self.headers)
+        return not self.from_.strip("<> ") or is_auto_reply_email(self.headers)
 
     # What becomes of it
 

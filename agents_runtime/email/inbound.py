@@ -41,6 +41,9 @@ class Exchange:
         self.id = exchange_id
         self._sleep = sleep
         self._turn = asyncio.Lock()
+        self._pending = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._said: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._outcome: asyncio.Future[Mapping[str, Any]] | None = None
 
@@ -51,6 +54,20 @@ class Exchange:
             RemoteError: it failed there.
             RetryableError: the worker is gone.
         """
+        self._pending += 1
+        self._idle.clear()
+        try:
+            return await self._ask(action)
+        finally:
+            self._pending -= 1
+            if not self._pending:
+                self._idle.set()
+
+    async def finish(self) -> None:
+        """Wait for what was begun and is not awaited by anybody."""
+        await self._idle.wait()
+
+    async def _ask(self, action: dict[str, object]) -> Json:
         async with self._turn:
             outcome = self._outcome = asyncio.get_running_loop().create_future()
             self.say({"exchange": self.id, "ask": action})
@@ -140,6 +157,7 @@ class Inbox(Capability):
         try:
             self._around.emit("email:receive", describe(mail.from_, mail.to, mail.subject))
             await run_in(CurrentAgent(self._around.agent, None, None, mail), self._hook, mail)
+            await exchange.finish()
             exchange.say({"done": True, "rejected": mail.reject_reason})
         except Exception as error:
             await self._around.report(error)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
+from agents_runtime._core.capability import DONE
 from agents_runtime.context import CURRENT
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class EmailVerbs:
     if TYPE_CHECKING:
         _sender: capability[Sender]
 
-    async def on_email(self, email: AgentEmail, /) -> object:
+    def on_email(self, email: AgentEmail, /) -> Any:  # noqa: ANN401 - sync or async, and nobody looks at the result
         """Handle a mail that `route_agent_email` brought. By default it is logged, and nothing else.
 
         The mail is acknowledged when this has returned and its writes are committed. When it raises, or the agent dies
@@ -36,7 +37,7 @@ class EmailVerbs:
         logger.warning(
             "%s has no on_email; a mail from %r is dropped: %r", type(self).__name__, email.from_, email.subject
         )
-        return None
+        return DONE
 
     @overload
     async def reply_to_email(self, email: Mapping[str, object], /) -> str | None: ...

@@ -248,6 +248,31 @@ async def test_actions_at_the_same_time_are_done_one_after_the_other(runtime, de
     assert (len(delivery.replies), len(delivery.forwards)) == (1, 1)
 
 
+async def test_what_nobody_waited_for_is_done_before_the_mail_is(runtime):
+    class Hasty(Agent):
+        async def on_email(self, email):
+            self.tasks_of_mine = [asyncio.ensure_future(email.forward(f"{n}@example.com")) for n in range(3)]
+            await asyncio.sleep(0)
+
+    delivery = await runtime.email(runtime.get(Hasty, "a"), text="x")
+    assert [forward.to for forward in delivery.forwards] == [(f"{n}@example.com",) for n in range(3)]
+
+
+async def test_the_hook_may_be_plain(runtime):
+    class Plain(Agent):
+        initial_state = {"subjects": []}
+
+        def on_email(self, email):
+            self.set_state({"subjects": [*self.state["subjects"], email.subject]})
+
+    await runtime.email(runtime.get(Plain, "a"), subject="Hi")
+    assert (await runtime.get(Plain, "a").state)["subjects"] == ["Hi"]
+
+
+async def test_a_bounce_has_nobody_to_answer(runtime, desk):
+    assert (await runtime.email(desk, from_="<>", raw="Message-ID: <1@x>\r\n\r\nreply x")).replies == ()
+
+
 async def test_a_mail_is_passed_on_with_notes_and_known_when_it_comes_back(runtime, desk):
     [forward] = (await runtime.email("desk+front@example.org", text="forward boss@example.com")).forwards
     mail = of(forward)

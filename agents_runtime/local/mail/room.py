@@ -36,6 +36,7 @@ class MailRoom:
         self.handler: Any = None
         self.relays = False
         self._outbox: Outbox | None = None
+        self._kept = 0
 
     @property
     def outbox(self) -> Outbox:
@@ -103,7 +104,8 @@ class MailRoom:
 
         host = self.host
         now_ms = host.clock.now_ms()
-        mail_id = f"{now_ms:013d}-{nanoid(host.entropy.random_bytes, 10)}"
+        self._kept = (self._kept + 1) % 1_000_000
+        mail_id = f"{now_ms:013d}-{self._kept:06d}-{nanoid(host.entropy.random_bytes, 8)}"
         mail = SentMail(mail_id, kind, sender, recipients, now_ms, raw, "waiting" if self.relays else "kept")
         if self.outbox.is_synced:
             await asyncio.to_thread(self.outbox.add, mail)
