@@ -107,6 +107,6 @@ class Wakeups:
 
 
 def is_late_retry(info: object) -> bool:
-    """Whether the platform will soon give up the alarm that it tells this about; without a word it may."""
-    retries: object = getattr(info, "retryCount", LATE_RETRY)
-    return not isinstance(retries, int | float) or retries >= LATE_RETRY
+    """Whether the platform will soon give up the alarm that it tells this about. None: a root wakes its sub-agent."""
+    retries: object = getattr(info, "retryCount", 0)
+    return isinstance(retries, int | float) and retries >= LATE_RETRY

@@ -170,7 +170,7 @@ def test_an_alarm_that_the_user_set_instead_of_the_fallback_is_left_alone():
     assert slot.when_ms == 200
 
 
-def test_the_last_repetitions_of_an_alarm_are_late_and_so_is_one_that_says_nothing():
+def test_the_last_repetitions_of_an_alarm_are_late():
     late = [is_late_retry(SimpleNamespace(retryCount=count)) for count in range(7)]
     assert late == [False] * LATE_RETRY + [True] * (7 - LATE_RETRY)
-    assert is_late_retry(None)
+    assert not is_late_retry(None)
