@@ -8,6 +8,7 @@ from workers import Request, Response, WorkerEntrypoint
 
 from agents_runtime import (
     Agent,
+    AgentWorkflow,
     call_callable,
     callable,
     create_address_based_email_resolver,
@@ -227,3 +228,40 @@ async def test_mail_is_routed_by_a_map_of_addresses_and_answered_with_a_dict(run
     assert (delivery.reply.to, delivery.reply.subject) == (("ada@example.com",), "Re: your question")
     assert delivery.reply.text.strip() == "support heard you"
     assert (await runtime.email("sales@example.com", text="?")).replies == ()
+
+
+# Workflows
+
+
+class Onboarding(AgentWorkflow):
+    async def run(self, event, step):
+        @step.do("greet")
+        async def greet():
+            return f"hello {event['payload']['name']}"
+
+        return await greet()
+
+    def colour(self, name):
+        return f"{name} is green"
+
+
+class Host(Agent):
+    def on_workflow_complete(self, workflow_name, workflow_id, result):
+        self.set_state({"result": result})
+
+
+async def test_run_workflow_by_name_with_input(runtime):
+    runtime.bind(Onboarding, "ONBOARDING")
+    agent = runtime.get(Host, "h")
+    workflow_id = await agent.run_workflow({"name": "onboarding", "input": {"name": "ada"}})
+    await runtime.settle()
+    assert (await agent.state) == {"result": "hello ada"}
+    assert (await agent.get_workflow(workflow_id)).status == "complete"
+
+
+async def test_a_workflow_is_created_and_called():
+    workflow = Onboarding.create({"name": "onboarding"})
+    assert isinstance(AgentWorkflow.create({"name": "onboarding"}), AgentWorkflow)
+    assert await workflow.call("colour", "tea") == "tea is green"
+    with pytest.raises(UsageError, match="no method 'color'"):
+        await workflow.call("color", "tea")
