@@ -73,6 +73,7 @@ class World:
 
     Attributes:
         deadly: the number of the request to the outside with which the process dies, counted from 1.
+        strangers: what was asked for elsewhere.
         dies_after: whether that request still arrives.
         held: while it is not set, no token arrives.
     """
@@ -97,7 +98,7 @@ class World:
         self.dies_after = False
         self.requests = 0
         self.forbidden: tuple[str, ...] = ()
-        self.unreachable: tuple[str, ...] = ()
+        self.strangers: list[str] = []
         self.held: asyncio.Event | None = None
         self._background: set[asyncio.Task[None]] = set()
 
@@ -156,7 +157,8 @@ class World:
         self.requests += 1
         if self.requests == self.deadly and not self.dies_after:
             raise Killed
-        if not url.startswith(self.provider.base) or url in self.unreachable:
+        if not url.startswith(f"{self.provider.base}/"):
+            self.strangers.append(url)
             raise FetchFailed(url, "there is nobody at " + url)
         given = {name.lower(): value for name, value in (headers or {}).items()}
         answer = Answer(url, *await self.provider.handle(method, url, given, body or b""))

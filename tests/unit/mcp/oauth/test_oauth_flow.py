@@ -241,6 +241,21 @@ async def test_an_authorization_server_that_moves_gets_neither_tokens_nor_creden
     assert not [key for key in world.stored() if key.startswith("client-1/")]
 
 
+async def test_a_client_that_describes_itself_takes_no_tokens_along_to_another_authorization_server():
+    options = McpOAuthClient(metadata_url="https://app.test/client.json")
+    world = World(Quirks(extra={"client_id_metadata_document_supported": True}), options)
+    await authorized(world, "purge")
+    await authorized(world, "purge")
+    world.wait(3601)
+    world.provider.quirks.issuer_path = "/tenant"
+    world.provider.quirks.server_path = "/.well-known/oauth-authorization-server/tenant"
+    before = len(world.provider.requests_to("/token"))
+    outcome = await world.use()
+    assert callback_fields(outcome.auth_url)["scope"] == "basic"
+    assert len(world.provider.requests_to("/token")) == before
+    assert not await world.authorization().headers()
+
+
 async def test_offline_access_is_asked_for_where_there_is_such_a_thing():
     world = World(Quirks(extra={"scopes_supported": ["basic", "offline_access"]}))
     outcome = await world.use()

@@ -147,7 +147,7 @@ async def test_redirects_to_strange_hosts_are_not_followed(path):
     ):
         world = World(Quirks(redirects={path: target}))
         assert await reason_of(world)
-        assert not world.unreachable
+        assert not world.strangers
 
 
 async def test_redirects_within_an_origin_are_followed_but_not_in_circles():
