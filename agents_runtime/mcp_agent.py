@@ -70,7 +70,8 @@ class McpAgent(Agent[State]):
 
     @capability
     def _mcp_session(self) -> McpSession:
-        from agents_runtime.mcp.sessions.session import McpSession, Surface
+        from agents_runtime.mcp.sessions.session import McpSession
+        from agents_runtime.mcp.sessions.surface import Surface
 
         surface = Surface(
             lambda: self.name,
@@ -215,14 +216,14 @@ class McpAgent(Agent[State]):
     @property
     def session_id(self) -> str:
         """The id of the session."""
-        from agents_runtime.mcp.sessions.session import session_of
+        from agents_runtime.mcp.sessions.surface import session_of
 
         return session_of(self.name)
 
     @property
     def transport_type(self) -> str:
         """How the client talks to it: "streamable-http", "sse" or "rpc"."""
-        from agents_runtime.mcp.sessions.session import transport_of
+        from agents_runtime.mcp.sessions.surface import transport_of
 
         return transport_of(self.name)
 

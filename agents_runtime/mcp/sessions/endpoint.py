@@ -27,7 +27,7 @@ from agents_runtime.mcp.server.checks import Names, host_problem, origin_problem
 from agents_runtime.mcp.server.keys import KEY_SIZE, VARIABLE
 from agents_runtime.mcp.sessions.front import HEADERS, Front, Route, Visit
 from agents_runtime.mcp.sessions.ladder import Refused
-from agents_runtime.mcp.sessions.session import respond
+from agents_runtime.mcp.sessions.surface import respond
 from agents_runtime.routing.bindings import binding_of
 from agents_runtime.routing.cors import Cors, CorsOption, cors_headers, merged_vary
 

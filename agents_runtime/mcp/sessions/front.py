@@ -41,8 +41,8 @@ from agents_runtime.mcp.sessions.ladder import (
     not_found,
 )
 from agents_runtime.mcp.sessions.modern import MODERN
-from agents_runtime.mcp.sessions.session import respond
 from agents_runtime.mcp.sessions.streams import KEEPALIVE_S
+from agents_runtime.mcp.sessions.surface import respond
 from agents_runtime.mcp.sessions.tasks import TASK_METHODS
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agents_runtime._core.capability import Capability
@@ -38,13 +38,14 @@ from agents_runtime.mcp.sessions.outbound import Questions, RequestOutbound
 from agents_runtime.mcp.sessions.sse_legacy import SseChannel
 from agents_runtime.mcp.sessions.store import OWNER, SessionStore
 from agents_runtime.mcp.sessions.streams import STANDALONE, DirectOutlet, Stream, Streams, parse_event_id
+from agents_runtime.mcp.sessions.surface import principal_of, respond, session_of
 
 if TYPE_CHECKING:
     from agents_runtime._platform.ports import Platform
     from agents_runtime.mcp.server.caller import Caller, Outbound
-    from agents_runtime.mcp.server.server import McpServer
     from agents_runtime.mcp.sessions.modern import ModernAnswers
     from agents_runtime.mcp.sessions.store import EventStore
+    from agents_runtime.mcp.sessions.surface import Surface
 
 logger = logging.getLogger("agents_runtime")
 
@@ -57,27 +58,6 @@ SSE_HEADERS = {"cache-control": "no-cache, no-transform", "content-type": "text/
 INTERRUPTED = McpError(
     INTERNAL_ERROR, "The server was restarted while it worked on this request; part of it may have been done"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Surface:
-    """What a session needs of its agent.
-
-    Attributes:
-        name: the agent's name.
-        server: gives the server, made ready.
-        call: calls a function as the agent.
-        end: ends the session for good, a little later.
-        is_ending: whether that was asked for.
-        question_timeout_s: how long the client may take to answer.
-    """
-
-    name: Callable[[], str]
-    server: Callable[[], Awaitable[McpServer]]
-    call: Callable[..., Awaitable[Any]]
-    end: Callable[[], None]
-    is_ending: Callable[[], bool]
-    question_timeout_s: Callable[[], float]
 
 
 class McpSession(Capability):
@@ -381,24 +361,3 @@ class McpSession(Capability):
                 self._store, self._make_events(), platform.sockets, platform.clock, platform.entropy.random_bytes
             )
         return self._made_streams
-
-
-def respond(refused: Refused) -> Any:  # noqa: ANN401 - the platform's response
-    """A refusal as a response."""
-    return make_response(refused.body(), refused.status, {"content-type": "application/json"})
-
-
-def principal_of(head: Head) -> str | None:
-    """Who a session belongs to, for requests that come with a proof of that; None for all others."""
-    auth = head.auth_info()
-    return auth.principal if auth is not None and (auth.client_id or auth.subject) else None
-
-
-def session_of(name: str) -> str:
-    """The session's id, from the agent's name `<transport>:<id>`."""
-    return name.partition(":")[2] or name
-
-
-def transport_of(name: str) -> str:
-    """How the client talks to the session, from the agent's name."""
-    return name.partition(":")[0] if ":" in name else ""
