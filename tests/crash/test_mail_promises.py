@@ -1,5 +1,7 @@
 """What an acknowledged mail promises: it was handled and stored, wherever the agent or its host dies meanwhile."""
 
+import asyncio
+
 import pytest
 
 from agents_runtime import Agent
@@ -55,6 +57,43 @@ async def test_acknowledged_mails_are_stored_wherever_it_dies(runtime):
     runtime.bind(Desk)
     report = await runtime.crash_sweep(story, nothing_is_lost)
     assert report.commits >= 6
+
+
+class Fragile(Agent):
+    """Does something to itself in the middle of a mail."""
+
+    initial_state = {"mails": 0}
+
+    async def on_email(self, email):
+        self.set_state({"mails": self.state["mails"] + 1})
+        if email.subject == "destroy":
+            await self.destroy()
+        elif email.subject == "abort":
+            self.ctx.abort("enough")
+        elif email.subject == "wait":
+            await self.ctx.agents_platform.clock.sleep(3600)
+
+
+async def test_an_agent_that_dies_in_the_middle_acknowledges_nothing(runtime):
+    runtime.expect_errors()
+    fragile = runtime.get(Fragile, "a")
+    waiting = asyncio.ensure_future(runtime.email(fragile, subject="wait"))
+    await runtime.settle()
+    runtime.crash(fragile)
+    with pytest.raises(Exception, match="crashed"):
+        await asyncio.wait_for(waiting, 5)
+    with pytest.raises(BaseException, match="enough"):
+        await asyncio.wait_for(runtime.email(fragile, subject="abort"), 5)
+    await runtime.email(fragile, subject="fine")
+    assert (await fragile.state)["mails"] == 2, "the first was committed while it waited, the second never"
+
+
+async def test_an_agent_may_destroy_itself_over_a_mail(runtime):
+    fragile = runtime.get(Fragile, "a")
+    await runtime.email(fragile, subject="one")
+    await runtime.email(fragile, subject="destroy")
+    await runtime.settle()
+    assert (await fragile.state)["mails"] == 0
 
 
 async def test_a_mail_sent_again_after_a_crash_is_handled(runtime):
