@@ -66,6 +66,10 @@ async def test_facets_go_with_their_parents_storage(world, name):
     assert await world.call("PARENT", name, "child", "a", "notes") == []
 
 
+async def test_a_facet_leaves_memory_when_its_data_goes(world, name):
+    assert await world.call("PARENT", name, "forget_with_child", "a") == [1, 1]
+
+
 async def test_facets_outlive_the_process(world, name):
     await world.call("PARENT", name, "child", "a", "note", "kept")
     await world.restart()

@@ -97,6 +97,17 @@ class Parent(Facet):
         response = await self._stub(name).fetch("http://facet/path?x=1")
         return [response.status, await response.text()]
 
+    async def forget_with_child(self, name: str) -> list[Any]:
+        """Delete everything while a facet is in memory: what becomes of the life it was in, and of its data."""
+        await self._stub(name).note("old")
+        before = python_from_rpc(await self._stub(name).count())
+        await self.ctx.storage.deleteAll()
+        try:
+            after = python_from_rpc(await self._stub(name).count())
+        except Exception as failure:
+            after = type(failure).__name__
+        return [before, after]
+
     async def too_long(self) -> str:
         try:
             await self._stub("x" * 257).count()
