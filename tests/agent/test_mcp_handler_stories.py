@@ -323,6 +323,25 @@ async def test_listening_for_changes(served):
     assert wrong.status == 400
 
 
+async def test_a_listener_is_kept_alive_and_let_go(runtime):
+    handler = create_mcp_handler(build_server, keepalive_s=10)
+    runtime.serve(handler)
+    response = await modern(runtime, "subscriptions/listen", {"notifications": {"promptsListChanged": True}})
+    chunks = aiter(response.body)
+    assert b"acknowledged" in bytes(await anext(chunks))
+    for _ in range(2):
+        reading = asyncio.ensure_future(anext(chunks))
+        await asyncio.sleep(0)
+        await runtime.advance(seconds=11)
+        assert bytes(await reading) == b": keepalive\n\n"
+    handler.notify.tools()
+    handler.notify.prompts()
+    assert b"prompts/list_changed" in bytes(await anext(chunks))
+    assert handler.notify.count == 1
+    await chunks.aclose()
+    assert handler.notify.count == 0
+
+
 async def test_who_asks_is_known_in_the_tool_and_while_it_streams(runtime):
     def check(request):
         token = request.headers.get("authorization")
@@ -342,6 +361,19 @@ async def test_props_of_the_worker_are_the_users(runtime):
 
     runtime.serve(create_mcp_handler(build_server, auth=props))
     assert text_of(await call(runtime, "who")) == " Bob"
+
+
+async def test_what_the_provider_left_in_the_context_is_the_users(runtime):
+    class Context:
+        props = {"user": "Eve"}
+
+    handler = create_mcp_handler(build_server)
+
+    async def fetch(request, env, ctx):
+        return await handler(request, env, Context())
+
+    runtime.serve(fetch)
+    assert text_of(await call(runtime, "who")) == " Eve"
 
 
 async def test_a_wrong_authorization_closes_the_door(runtime):

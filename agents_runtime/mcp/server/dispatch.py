@@ -84,6 +84,12 @@ async def serve(server: Answering, message: Request, caller: Caller, outbound: O
         return build_result(message.id, result)
     except McpError as error:
         return build_error(message.id, error)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling() > 0:
+            raise
+        # Something that the user's code waited for was cancelled, and not this request.
+        return build_error(message.id, McpError(INTERNAL_ERROR, "Internal server error: cancelled inside"))
     except Exception:  # whatever the user's code raises
         logger.exception("answering %s failed", method[:200])
         return build_error(message.id, McpError(INTERNAL_ERROR, "Internal server error"))

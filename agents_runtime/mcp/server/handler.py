@@ -145,7 +145,7 @@ class McpHandler:
             if is_response(given):
                 return given
         if given is None:
-            props = getattr(ctx, "props", None)
+            props = _plain(getattr(ctx, "props", None))
             return AuthInfo(props=dict(props)) if is_object(props) else None
         if is_object(given):
             return AuthInfo(props=dict(given))
@@ -228,6 +228,11 @@ def _adapted(target: object) -> Answering | None:
     from agents_runtime.mcp.server.official import OfficialServer
 
     return OfficialServer(target)
+
+
+def _plain(props: Any) -> object:  # noqa: ANN401 - JSON, or the platform's view of it
+    convert = getattr(props, "to_py", None)
+    return props if convert is None else convert()
 
 
 def _names(given: Collection[str] | None) -> Names:

@@ -28,6 +28,9 @@ Work: TypeAlias = Coroutine[Any, Any, Params]
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 DEFAULT_KEEPALIVE_S = 25.0
+CLEAN_UP_S = 5.0
+"""How long a tool whose client is gone may take to clean up before nobody waits for it any more."""
+
 MAX_WAITING = 1_000
 """The most notifications that wait for a slow reader; further ones are dropped."""
 
@@ -205,7 +208,7 @@ async def _stream(task: asyncio.Future[Params], replies: Replies, manner: Manner
         ticker.cancel()
         if not task.done():
             task.cancel()
-            await asyncio.wait((task,))
+            await asyncio.wait((task,), timeout=CLEAN_UP_S)
 
 
 async def _tick(manner: Manner, changed: asyncio.Event) -> None:

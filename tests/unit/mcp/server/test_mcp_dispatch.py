@@ -391,3 +391,15 @@ async def test_a_declared_output_is_structured():
     assert listed["outputSchema"] == {"type": "string"}
     (listed,) = (await ask("tools/list", caller=LEGACY, server=server))["tools"]
     assert "outputSchema" not in listed
+
+
+async def test_what_is_cancelled_inside_a_tool_is_an_error_of_the_tool_alone():
+    server = McpServer("x")
+
+    @server.tool
+    async def wait() -> str:
+        inner: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        inner.cancel()
+        return await inner
+
+    assert (await call("wait", server=server))["code"] == -32603
