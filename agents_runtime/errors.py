@@ -10,7 +10,7 @@
     |  |- UnknownCallback      .callback: the class has no such method to call later
     |  |- InvalidCron          .expression, .position, .meant
     |  |- TooManyPending       .limit: more waits to be done than is allowed
-    |  `- more in tasks/errors.py and fibers/models.py
+    |  `- more in tasks/errors.py, fibers/models.py and sub_agents/errors.py
     |- PeerError               the client or remote caller is wrong: nothing to change here
     |  |- ReadonlyConnection
     |  |- RpcError             raised by your callables: its text is always sent
