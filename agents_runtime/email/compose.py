@@ -29,12 +29,18 @@ RESERVED = frozenset(
 )  # fmt: skip
 """Fields that are ours to write: with others an answer would not be one, or would not be delivered."""
 
+_STRUCTURED = frozenset({"content-type", "content-disposition", "content-transfer-encoding", "mime-version"})
 _content_type = re.compile(r"text/[a-z0-9.+-]{1,60}").fullmatch
 _prefix = re.compile(r"^\s*re\s*:", re.IGNORECASE)
 
 
 class _OnePiece(EmailPolicy):
     """Folds plain fields at spaces and never inside a word: ids and signatures stay whole."""
+
+    def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:  # noqa: ANN401 - as in the standard library
+        if isinstance(value, str) and value.isascii() and value.isprintable() and name.lower() not in _STRUCTURED:
+            return name, value  # as it is: half the time of an answer would go into taking such fields apart
+        return super().header_store_parse(name, value)
 
     def fold(self, name: str, value: Any) -> str:  # noqa: ANN401 - as in the standard library
         return _folded(name, str(value)) if str(value).isascii() else super().fold(name, value)
