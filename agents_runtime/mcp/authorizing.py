@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -16,7 +16,7 @@ from agents_runtime.mcp.client.urls import check_server_url
 from agents_runtime.mcp.oauth.authorization import Authorization
 from agents_runtime.mcp.oauth.callback import is_callback_to, read_callback
 from agents_runtime.mcp.oauth.ground import Ground
-from agents_runtime.mcp.oauth.options import McpConsent
+from agents_runtime.mcp.oauth.options import McpConsent, McpOAuthClient
 from agents_runtime.mcp.oauth.outcomes import Authorized, CallbackOutcome, Failed
 from agents_runtime.routing.urls import build_agent_path, parse_agent_path
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from agents_runtime._platform.ports import Platform
     from agents_runtime.mcp.client.adding import Wanted
     from agents_runtime.mcp.client.connection import ServerConnection
-    from agents_runtime.mcp.oauth.options import McpOAuthClient
 
 _WEB = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
@@ -35,6 +34,7 @@ class Authorizing:
     Args:
         options_for: the agent's `create_mcp_oauth_provider`.
         agent: the agent's class and name.
+        path: the way to it from its root, as `self_path`.
         hides_name: whether clients must not learn the name, so that it may not stand in an address.
     """
 
@@ -43,12 +43,14 @@ class Authorizing:
         platform: Platform,
         options_for: Callable[[str], McpOAuthClient],
         agent: Callable[[], tuple[str, str]],
+        path: Callable[[], Sequence[Mapping[str, str]]],
         *,
         hides_name: bool,
     ) -> None:
         self._platform = platform
         self._options_for = options_for
         self._agent = agent
+        self._path = path
         self._hides_name = hides_name
         self._made: dict[str, Authorization] = {}
 
@@ -63,6 +65,8 @@ class Authorizing:
     def _make(self, connection: ServerConnection) -> Authorization:
         row, platform = connection.row, self._platform
         options = self._options_for(row.callback_url)
+        if not isinstance(options, McpOAuthClient):  # pyright: ignore[reportUnnecessaryIsInstance] # authors without types
+            raise UsageError(f"create_mcp_oauth_provider must return a McpOAuthClient, not {options!r}"[:300])
         if row.transport.get("skipIssuerMetadataValidation") is True:
             options = replace(options, skip_issuer_check=True)
         cls, name = self._agent()
@@ -128,12 +132,21 @@ class Authorizing:
                 return ""
             raise UsageError("this agent does not tell its name, so add_mcp_server needs a callback_path without it")
         try:
-            cls, name = self._agent()
+            path = self._path()
         except NotNamed:
             return ""
-        found = parse_agent_path(here, prefix=wanted.agents_prefix) if here else None
-        segment = cls if found is None else found.agent
-        return host + build_agent_path([(segment, name)], prefix=wanted.agents_prefix, leaf_path="/callback")
+        # A root may be reached by a name of its own; a sub-agent is asked without the way to it.
+        found = parse_agent_path(here, prefix=wanted.agents_prefix) if here and len(path) == 1 else None
+        root = None if found is None else found.agent
+        return host + build_agent_path(path, prefix=wanted.agents_prefix, leaf_path="/callback", root_binding=root)
+
+    def _is_callback(self, url: str, callback_url: str) -> bool:
+        if is_callback_to(url, callback_url):
+            return True
+        way, mark, rest = callback_url.rpartition("/sub/")
+        if not mark or len(self._path()) == 1:
+            return False
+        return is_callback_to(url, _origin(way) + "/" + "/".join(rest.split("/")[2:]))
 
     async def answer(
         self,
@@ -147,7 +160,7 @@ class Authorizing:
             return None
         callback = read_callback(url)
         connection = None if callback is None else connections.get(callback.server_id)
-        if connection is None or not is_callback_to(url, connection.row.callback_url):
+        if connection is None or not self._is_callback(url, connection.row.callback_url):
             return None
         is_connected = connection.state in ("ready", "connected", "discovering")
         outcome = await self.at(connection).on_callback(url, is_connected=is_connected)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from agents_runtime._core import wire
 from agents_runtime._core.capability import Capability
@@ -52,7 +52,13 @@ class McpServers(Capability):
         from agents_runtime.mcp.client.manager import McpClient
 
         surroundings = self._surroundings()
-        authorizing = Authorizing(surroundings.platform, self._provider, self._agent, hides_name=self._hides_name)
+        authorizing = Authorizing(
+            surroundings.platform,
+            self._provider,
+            self._agent,
+            lambda: cast("Any", surroundings.agent).self_path,
+            hides_name=self._hides_name,
+        )
         info = {"name": self._agent()[0], "version": "1.0.0"}
         return McpClient(surroundings, info, authorizing, self._tell)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from typing import Any
 
 import pytest
 from workers import Response
@@ -33,6 +34,19 @@ class Clerk(Agent):
 
     async def keys(self):
         return [key for key, _ in self.ctx.storage.kv.list({"prefix": f"/{self.name}/"})]
+
+
+class Office(Agent):
+    async def hire(self, name):
+        return (await (await self.sub_agent(Clerk, name)).join())["auth_url"]
+
+    async def ask(self, name, tool):
+        return await (await self.sub_agent(Clerk, name)).use(tool)
+
+
+class Careless(Clerk):
+    def create_mcp_oauth_provider(self, callback_url) -> Any:
+        return {"client_id": "mine"}
 
 
 class Guided(Clerk):
@@ -264,6 +278,27 @@ async def test_where_the_browser_is_sent(runtime, cls, success, failure):
 async def test_an_authorization_server_that_must_not_be_followed_fails_the_server_with_its_reason(runtime):
     agent, _ = hired(runtime, Quirks(extra={"code_challenge_methods_supported": None}))
     with pytest.raises(RemoteError, match="PKCE"):
+        await agent.join()
+
+
+async def test_a_sub_agent_is_let_in_at_an_address_of_its_own(runtime):
+    provider = Provider(None, lambda: runtime.now_ms / 1000)
+    runtime.serve_http(HOST, provider.serve)
+    runtime.bind(Clerk)
+    office = runtime.get(Office, "main")
+    auth_url = await office.hire("a b")
+    callback = f"{APP}/agents/office/main/sub/clerk/a%20b/callback"
+    assert callback_fields(auth_url)["redirect_uri"] == callback
+    back = await provider.consent(auth_url)
+    assert back.startswith(callback + "?")
+    assert await come_back(runtime, back) == (302, APP, "")
+    await runtime.settle()
+    assert await office.ask("a b", "whoami") == "whoami done"
+
+
+async def test_a_provider_that_is_none_is_a_mistake_of_the_author(runtime):
+    agent, _ = hired(runtime, cls=Careless)
+    with pytest.raises(RemoteError, match="must return a McpOAuthClient"):
         await agent.join()
 
 
