@@ -158,7 +158,7 @@ class Engine:
         host.on_error = self._record
         if self.options.data is None:
             host.mail.outbox = self.outbox
-        host.outgoing, host.fetcher = self.http.fetch, self.http.answer
+        host.outgoing, host.fetcher, self.http.enter = self.http.fetch, self.http.answer, host.enter_worker
         for name, value in variables.items():
             host.env.define(name, value)
         return host

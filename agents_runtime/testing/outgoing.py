@@ -32,10 +32,12 @@ class HttpServers:
 
     Attributes:
         handlers: by host name, with its port if it is not the usual one.
+        enter: makes the code that follows part of the runtime's worker, outside of any object.
     """
 
     def __init__(self) -> None:
         self.handlers: dict[str, HttpHandler] = {}
+        self.enter: Callable[[], None] = lambda: None
 
     async def fetch(
         self,
@@ -74,12 +76,16 @@ class HttpServers:
         handler = self._handler_of(request.url)
         assert handler is not None
         # In a context of its own, so that the handler does not run as the agent that asks.
-        task = asyncio.get_running_loop().create_task(_call(handler, request), context=Context())
+        task = asyncio.get_running_loop().create_task(self._call(handler, request), context=Context())
         try:
             async with asyncio.timeout(min(timeout_s, HANDLER_TIMEOUT_S)):
                 return await task
         except TimeoutError as exc:
             raise FetchFailed(request.url, "no answer in time", is_timeout=True) from exc
+
+    async def _call(self, handler: HttpHandler, request: Request) -> Response:
+        self.enter()
+        return await handler(request)
 
 
 def _refusal(error: BaseException) -> NetworkRefused | None:
@@ -88,10 +94,6 @@ def _refusal(error: BaseException) -> NetworkRefused | None:
         inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
         return next((found for each in inner if (found := _refusal(each)) is not None), None)
     return error if isinstance(error, NetworkRefused) else None
-
-
-async def _call(handler: HttpHandler, request: Request) -> Response:
-    return await handler(request)
 
 
 class HandlerAnswer:
