@@ -53,6 +53,7 @@ class Database(Turn):
         self._kept: sqlite3.Connection | None = None
         self._closer: finalize[[], Database] | None = None
         self._unsynced: list[Path] = []
+        self._is_unused_file = False
         self._retired: BaseException | None = None
 
     # Opening and closing
@@ -93,6 +94,7 @@ class Database(Turn):
         if self._path is None:
             return connect_memory()
         try:
+            self._is_unused_file = not self._path.exists()
             self._unsynced = ensure_file(self._path)
             synchronous = "FULL" if self._durability == "power" else "NORMAL"
             return connect_file(self._path, synchronous, is_exclusive=self._is_exclusive)
@@ -115,8 +117,11 @@ class Database(Turn):
         if self._path is None:
             self._kept = connection
             return
-        give_back_space(connection)
+        if not self._is_unused_file:
+            give_back_space(connection)
         self._disconnect()
+        if self._is_unused_file:  # who only reads, or is only asked for, leaves no file behind
+            delete_files(self._path)
 
     def retire(self, reason: BaseException) -> None:
         """End this life: roll back, close, and raise `reason` at every later use. Does not raise itself."""
@@ -211,6 +216,7 @@ class Database(Turn):
         if self._unsynced and self._path is not None and self._durability == "power":
             sync_file(self._path, self._unsynced)
         self._unsynced = []
+        self._is_unused_file = False
 
 
 def _meta_value(row: SqlRow) -> str | int | None:

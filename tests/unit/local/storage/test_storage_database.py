@@ -270,3 +270,27 @@ def test_a_bad_statement_of_the_host_is_a_storage_error_naming_the_file(database
         database.read("SELECT * FROM nope")
     with pytest.raises(StorageError, match="no such table: nope"):
         database.write("DELETE FROM nope")
+
+
+def test_who_only_reads_leaves_no_file(make, tmp_path):
+    path = tmp_path / "a" / "object.sqlite"
+    database = make(path)
+    assert database.get_meta("name") is None
+    assert path.exists()
+    database.close()
+    assert list(path.parent.iterdir()) == []
+    database.put_meta("name", "kept")
+    database.commit()
+    database.close()
+    again = make(path)
+    assert again.get_meta("name") == "kept"
+    again.close()
+    assert path.exists()
+
+
+def test_what_was_rolled_back_leaves_no_file(make, tmp_path):
+    path = tmp_path / "object.sqlite"
+    database = make(path)
+    database.put_meta("name", "lost")
+    database.retire(RuntimeError("crash"))
+    assert not path.exists()
