@@ -484,6 +484,7 @@ async def test_a_sub_agent_starts_workflows_of_its_own(runtime):
     runtime.bind(OrderFlow)
     chain = runtime.get(Chain, "c")
     await chain.open()
+    await runtime.settle()
     await runtime.restart(crash=True)
     await runtime.advance(minutes=4)
     assert [note for note in await chain.notes() if "progress" not in note] == [

@@ -7,7 +7,7 @@ step of its own), and code that takes another course than before just does other
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -96,13 +96,6 @@ class WorkflowSteps(Steps):
         self._counts: dict[str, int] = {}
         self._done = 0
         self._tasks: set[asyncio.Task[Any]] = set()
-
-    def start(self, step: Coroutine[Any, Any, JsValue]) -> asyncio.Task[JsValue]:
-        """Run a step beside others. Nobody has to wait for it."""
-        task = asyncio.ensure_future(step)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
     async def stop(self) -> None:
         """End what the workflow's code left behind."""
@@ -225,11 +218,16 @@ class WorkflowSteps(Steps):
 
     async def _until_poked(self, name: str, until_ms: int | None, reason: WaitReason) -> None:
         """Wait until a time, or until something happened that may concern this wait."""
+        task = asyncio.current_task()
         with self._attempt.waiting(name, until_ms, reason) as poked:
+            if task is not None:
+                self._tasks.add(task)
             timer = None if until_ms is None else asyncio.ensure_future(self._ring(poked, until_ms))
             try:
                 await poked.wait()
             finally:
+                if task is not None:
+                    self._tasks.discard(task)
                 if timer is not None:
                     timer.cancel()
         self._attempt.is_poked = False

@@ -77,27 +77,31 @@ class WorkflowStep:
         is_implicit: bool,
     ) -> DecoratedStep:
         step_name = function.__name__ if name is None else name
+        places = list(inspect.signature(function).parameters)
 
         async def perform() -> Any:
-            sources = self._implicit(function) if is_implicit else self._explicit(function, depends)
-            values = await self._resolved(sources, concurrent)
-            return await self._run(perform, step_name, config, function, values)
+            values: list[Any] = []
+            if places:
+                sources = self._implicit(places) if is_implicit else self._explicit(places, depends)
+                values = await self._resolved(sources, concurrent)
+            elif depends:
+                self._explicit(places, depends)
+            return await self._run(perform, step_name, config, function, places, values)
 
         vars(perform)["_step_name"] = step_name
         self._known[step_name] = perform
         return perform
 
-    def _implicit(self, function: StepFunction) -> list[DecoratedStep | None]:
+    def _implicit(self, places: list[str]) -> list[DecoratedStep | None]:
         """Where each argument of a function comes from; None: it is the context."""
         sources: list[DecoratedStep | None] = []
-        for name in inspect.signature(function).parameters:
+        for name in places:
             if name not in self._known and name != _CONTEXT:
                 raise TypeError(f"Received unexpected parameter {name}")
             sources.append(self._known.get(name))
         return sources
 
-    def _explicit(self, function: StepFunction, depends: Sequence[Any] | None) -> list[DecoratedStep | None]:
-        names = list(inspect.signature(function).parameters)
+    def _explicit(self, names: list[str], depends: Sequence[Any] | None) -> list[DecoratedStep | None]:
         wanted = sum(name != _CONTEXT for name in names)
         if depends is None and wanted:
             raise TypeError(f"Step has {wanted} non-ctx parameter(s) but no 'depends' list provided")
@@ -127,10 +131,14 @@ class WorkflowStep:
         return await source()
 
     async def _run(
-        self, key: DecoratedStep, name: str, config: object, function: StepFunction, values: list[Any]
+        self,
+        key: DecoratedStep,
+        name: str,
+        config: object,
+        function: StepFunction,
+        places: list[str],
+        values: list[Any],
     ) -> Any:
-        places = list(inspect.signature(function).parameters)
-
         def call(about: JsDict) -> Any:
             known = self._known
             return function(
@@ -140,9 +148,17 @@ class WorkflowStep:
                 )
             )
 
-        task = self._under_way[key] = self._steps.start(self._steps.perform(name, config, call))
+        # In the caller's own task: what it does next is then committed together with the end of this step.
+        under_way: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._under_way[key] = under_way
         try:
-            self._results[key] = await task
+            result = self._results[key] = await self._steps.perform(name, config, call)
+            under_way.set_result(result)
+        except Exception as error:
+            under_way.set_exception(error)
+            under_way.exception()  # looked at: nobody may be waiting
+            raise
         finally:
+            under_way.cancel()
             self._under_way.pop(key, None)
-        return self._results[key]
+        return result
