@@ -18,7 +18,7 @@ from agents_runtime.tasks.declare import task
 if TYPE_CHECKING:
     from agents_runtime.mcp.protocol.messages import Params
     from agents_runtime.mcp.server.checks import Names
-    from agents_runtime.mcp.server.handler import AuthOption
+    from agents_runtime.mcp.server.gate import AuthOption
     from agents_runtime.mcp.server.server import McpServer
     from agents_runtime.mcp.sessions.endpoint import McpEndpoint
     from agents_runtime.mcp.sessions.ladder import Transport
@@ -281,11 +281,13 @@ class McpAgent(Agent[State]):
             auth: who sends a request: a function of the request that returns an `AuthInfo`, a mapping of props, None,
                 or a `Response` that refuses it. A session then belongs to whoever opened it.
         """
-        from agents_runtime.mcp.sessions.endpoint import McpEndpoint, Reach
+        from agents_runtime.mcp.server.gate import Gate
+        from agents_runtime.mcp.sessions.endpoint import McpEndpoint
         from agents_runtime.mcp.sessions.front import Route
 
-        reach = Reach(cors, allowed_hosts, allowed_origins, auth)
-        return McpEndpoint(cls, Route(path, transport), binding, jurisdiction, reach)
+        return McpEndpoint(
+            cls, Route(path, transport), binding, jurisdiction, Gate(cors, allowed_hosts, allowed_origins, auth)
+        )
 
     @classmethod
     def serve_sse(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
@@ -12,7 +11,6 @@ from urllib.parse import urlsplit
 from agents_runtime._platform.base import (
     current_env,
     header_finder,
-    is_response,
     make_response,
     timing_of,
     with_headers,
@@ -22,30 +20,23 @@ from agents_runtime.errors import UsageError
 from agents_runtime.mcp.protocol.messages import is_object
 from agents_runtime.mcp.protocol.versions import INTERNAL_ERROR, SERVER_ERROR
 from agents_runtime.mcp.server.auth import AuthInfo
-from agents_runtime.mcp.server.checks import Names, host_problem, origin_problem
 from agents_runtime.mcp.server.endpoint import Endpoint
+from agents_runtime.mcp.server.gate import AuthOption, Gate, plain_props
 from agents_runtime.mcp.server.http import DEFAULT_KEEPALIVE_S, Manner, ResponseMode, refused
 from agents_runtime.mcp.server.keys import sealer_for
 from agents_runtime.mcp.server.server import McpServer
 from agents_runtime.mcp.server.subscriptions import Changes
-from agents_runtime.routing.cors import Cors, CorsOption, cors_headers
 
 if TYPE_CHECKING:
+    from agents_runtime.mcp.server.checks import Names
     from agents_runtime.mcp.server.dispatch import Answering
     from agents_runtime.mcp.server.envelope import HeaderOf
     from agents_runtime.mcp.server.requests_state import Sealer
+    from agents_runtime.routing.cors import CorsOption
 
 logger = logging.getLogger("agents_runtime")
 
 MakeServer: TypeAlias = "Callable[[], McpServer | Awaitable[McpServer]]"
-AuthOption: TypeAlias = "AuthInfo | Mapping[str, Any] | Callable[[Any], Any] | None"
-
-REQUEST_HEADERS = (
-    "Content-Type, Accept, Authorization, mcp-session-id, mcp-protocol-version, last-event-id, Mcp-Method, Mcp-Name"
-)
-EXPOSED_HEADERS = "mcp-session-id, WWW-Authenticate"
-READABLE = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": EXPOSED_HEADERS}
-MCP_CORS = Cors(methods="GET, POST, DELETE, OPTIONS", headers=REQUEST_HEADERS, expose=EXPOSED_HEADERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +44,7 @@ class HandlerOptions:
     """The options of `create_mcp_handler`, checked."""
 
     route: str
-    cors: CorsOption
-    allowed_hosts: Names
-    allowed_origins: Names
-    auth: AuthOption
+    gate: Gate
     serves_legacy: bool
     mode: ResponseMode
     keepalive_s: float
@@ -91,13 +79,12 @@ class McpHandler:
         if path != options.route:
             return make_response("Not found", 404, {"content-type": "text/plain;charset=UTF-8"})
         find = header_finder(request)
-        problem = self._problem(request, find)
+        problem = options.gate.problem(find, str(request.url))
         if problem is not None:
             return refused(403, SERVER_ERROR, f"Forbidden: {problem}")
-        is_preflight = request.method == "OPTIONS"
-        allowed = self._cors(find, is_preflight=is_preflight)
-        if is_preflight:
-            return make_response(None, 204, allowed)
+        if request.method == "OPTIONS":
+            return make_response(None, 204, options.gate.preflight(find))
+        allowed = options.gate.readable(find)
         try:
             response = await self._answer(request, current_env() if env is None else env, ctx, find)
         except Exception as error:
@@ -108,7 +95,9 @@ class McpHandler:
         return response if allowed is None else with_headers(response, allowed)
 
     async def _answer(self, request: Any, env: Any, ctx: Any, find: HeaderOf) -> Any:  # noqa: ANN401 - the platform's
-        auth = await self._authorized(request, ctx)
+        auth = await self._options.gate.authorized(request)
+        if auth is None and is_object(props := plain_props(ctx)):
+            auth = AuthInfo(props=dict(props))
         if auth is not None and not isinstance(auth, AuthInfo):
             return auth
         if self._target.agent is not None:
@@ -135,51 +124,6 @@ class McpHandler:
             if server.sealer is None:
                 server.sealer = self._sealer
         return server
-
-    async def _authorized(self, request: Any, ctx: Any) -> Any:  # noqa: ANN401 - the platform's; an AuthInfo or a response
-        given: Any = self._options.auth
-        if callable(given):
-            given = given(request)
-            if is_awaitable(given):
-                given = await given
-            if is_response(given):
-                return given
-        if given is None:
-            props = _plain(getattr(ctx, "props", None))
-            return AuthInfo(props=dict(props)) if is_object(props) else None
-        if is_object(given):
-            return AuthInfo(props=dict(given))
-        if not isinstance(given, AuthInfo):
-            raise UsageError(f"auth gives an AuthInfo, a mapping of props, a Response or None, not {given!r}"[:300])
-        return given
-
-    def _problem(self, request: Any, find: HeaderOf) -> str | None:  # noqa: ANN401 - the platform's
-        options = self._options
-        host: str = find("host") or urlsplit(str(request.url)).netloc
-        problem = host_problem(host, options.allowed_hosts, is_public=sys.platform == "emscripten")
-        if problem is not None:
-            return problem
-        origin = find("origin")
-        if origin is None:
-            return None
-        named: Collection[str] = ()
-        if isinstance(options.cors, Cors) and not callable(options.cors.origins) and options.cors.origins != "*":
-            named = options.cors.origins
-        return origin_problem(origin, host, options.allowed_origins, options.allowed_hosts, named)
-
-    def _cors(self, find: HeaderOf, *, is_preflight: bool) -> Mapping[str, str] | None:
-        if self._options.cors is True and not is_preflight:
-            return READABLE
-        asked = find("access-control-request-headers")
-        option = MCP_CORS if self._options.cors is True else self._options.cors
-        allowed = cors_headers(option, find("origin"), asked)
-        if allowed is None or self._options.cors is not True:
-            return allowed
-        mirrored = [name.strip() for name in (asked or "").split(",") if name.strip().lower().startswith("mcp-param-")]
-        if mirrored:
-            allowed["Access-Control-Allow-Headers"] = ", ".join([REQUEST_HEADERS, *mirrored])
-            allowed["Vary"] = "Access-Control-Request-Headers"
-        return allowed
 
 
 class _Target:
@@ -230,20 +174,8 @@ def _adapted(target: object) -> Answering | None:
     return OfficialServer(target)
 
 
-def _plain(props: Any) -> object:  # noqa: ANN401 - JSON, or the platform's view of it
-    convert = getattr(props, "to_py", None)
-    return props if convert is None else convert()
-
-
 def _names(given: Collection[str] | None) -> Names:
-    """Host names, "*" or None. Raises UsageError for a single name, which would be taken for its letters."""
-    if given is None:
-        return None
-    if isinstance(given, str):
-        if given != "*":
-            raise UsageError(f'list host names, as in [{given!r}], or give "*" for all')
-        return "*"
-    return frozenset(given)
+    return given if given is None or isinstance(given, str) else frozenset(given)
 
 
 def create_mcp_handler(
@@ -290,10 +222,7 @@ def create_mcp_handler(
         raise UsageError(f"keepalive_s must be above 0, not {keepalive_s!r}")
     options = HandlerOptions(
         route=route,
-        cors=cors,
-        allowed_hosts=_names(allowed_hosts),
-        allowed_origins=_names(allowed_origins),
-        auth=auth,
+        gate=Gate(cors, _names(allowed_hosts), _names(allowed_origins), auth),
         serves_legacy=legacy == "stateless",
         mode=response_mode,
         keepalive_s=keepalive_s,
