@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from agents_runtime._core.jobs.port import Job, Outcome
     from agents_runtime._core.surroundings import Surroundings
     from agents_runtime._platform.child.uplink import Batch
-    from agents_runtime._platform.ports import Socket
+    from agents_runtime._platform.ports import Socket, Stub
 
 logger = logging.getLogger("agents_runtime")
 
@@ -70,6 +70,7 @@ class SubAgents(Capability):
         self._limit = limit
         self._segments: dict[str, str] | None = None
         self._admitted: set[tuple[str, str]] = set()
+        self._identities: dict[tuple[str, str], str] = {}
         self._creating: dict[tuple[str, str], asyncio.Future[None]] = {}
         self.registry = Registry(platform.sql)
         self.front: Front = child_front(platform) or Desk(around, own, self.ask_path)
@@ -153,7 +154,7 @@ class SubAgents(Capability):
         _ = self.front.root  # or the child could never reach it
         await self._finish_deletion_of(step)
         platform = self._around.platform
-        self.registry.add(*_key(step), platform.clock.now_ms(), identity_of([*path, step]))
+        self.registry.add(*_key(step), platform.clock.now_ms(), self._identity(step))
         await platform.committed()
         try:
             await self.ask(step, "start", None)
@@ -190,6 +191,7 @@ class SubAgents(Capability):
 
     def _remove(self, step: Step) -> None:
         self._admitted.discard(_key(step))
+        self._identities.pop(_key(step), None)
         self._facets.delete(facet_key(*_key(step)))
 
     def abort(self, step: Step, reason: str) -> None:
@@ -205,8 +207,17 @@ class SubAgents(Capability):
 
     def handle(self, step: Step) -> AgentHandle[Any]:
         """A handle on a child."""
-        stub = ChildStub(self, step, identity_of([*self.front.path, step]))
+        stub = ChildStub(self, step, self._identity(step))
         return AgentHandle(stub, lambda: stub, class_name=step["className"], name=step["name"])
+
+    def _identity(self, step: Step) -> str:
+        identity = self._identities.get(_key(step))
+        if identity is None:
+            identity = self._identities[_key(step)] = identity_of([*self.front.path, step])
+        return identity
+
+    def _stub(self, step: Step) -> Stub:
+        return self._facets.get(facet_key(*_key(step)), step["className"], self._identity(step))
 
     async def ask(self, step: Step, op: str, payload: Carried) -> Carried:
         """Hand an operation to a child, do what it has to say besides, and return its answer.
@@ -215,15 +226,20 @@ class SubAgents(Capability):
             UnknownSubAgent: it is not there.
             RemoteError: what it raised.
         """
+        if not self.registry.has(*_key(step)):
+            raise UnknownSubAgent(*_key(step))
+        # A task of its own: who gives up waiting must not lose what the child says besides.
+        work = asyncio.ensure_future(self._exchange(step, op, payload))
+        work.add_done_callback(_retrieve)
+        return await asyncio.shield(work)
+
+    async def _exchange(self, step: Step, op: str, payload: Carried) -> Carried:
         key = _key(step)
-        if not self.registry.has(*key):
-            raise UnknownSubAgent(*key)
         path = [*self.front.path, step]
         envelope: dict[str, Any] = {"op": op, "payload": payload, "epoch": self.front.epoch}
         if key not in self._admitted:
             envelope["home"] = {**self.front.root, "path": path}
-        stub = self._facets.get(facet_key(*key), step["className"], identity_of(path))
-        answer = await call_entry(stub, "sub", envelope, step["className"])
+        answer = await call_entry(self._stub(step), "sub", envelope, step["className"])
         self._admitted.add(key)
         batches: list[Batch] = answer["up"]
         if any(batch["path"] == path and has_gone(batch) for batch in batches):
@@ -278,13 +294,17 @@ class SubAgents(Capability):
     async def fetch(self, step: Step, request: HttpRequest) -> Response:
         """Send a child an HTTP request, with its URL as it is."""
         await self.ask(step, "hello", None)
-        stub = self._facets.get(facet_key(*_key(step)), step["className"], identity_of([*self.front.path, step]))
-        response = await stub.fetch(request)
+        response = await self._stub(step).fetch(request)
         with suppress(UnknownSubAgent):
             await self.ask(step, "hello", None)  # and take in what it has to say, before it is answered
         return response
 
     # Clients
+
+    async def take_up(self, batches: list[Batch]) -> None:
+        """Do what an agent below says of its own accord."""
+        await self._around.ready()
+        self.front.take_up(batches)
 
     async def pass_on(self, socket: Socket, what: str, given: dict[str, Any]) -> None:
         """Hand what came on the WebSocket of an agent below this one to that agent."""
@@ -345,6 +365,12 @@ def _key(step: Step) -> tuple[str, str]:
 
 def _deletion(step: Step) -> str:
     return f"sub-delete:{owner_key([step])}"
+
+
+def _retrieve(task: asyncio.Future[Any]) -> None:
+    """Take note of a failure that perhaps nobody waits for any more."""
+    if not task.cancelled():
+        task.exception()
 
 
 class Named(Protocol):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from agents_runtime._core.jsonx import plain
 from agents_runtime._platform.base import upgrade_request
 from agents_runtime._platform.child.platform import ChildPlatform
 from agents_runtime._platform.child.sockets import UPGRADE, Upgrade
-from agents_runtime.errors import PeerError
+from agents_runtime.errors import NotJson, PeerError
 from agents_runtime.sub_agents.errors import NotASubAgent
 from agents_runtime.sub_agents.hops import closing_of
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from agents_runtime.sub_agents.children import SubAgents
     from agents_runtime.sub_agents.front import Carried
 
-PLAIN = (dict, list, str, int, float, type(None))
 PASSED = ("start", "call", "state", "workflow")
 
 
@@ -27,6 +27,10 @@ class Inner(Protocol):
 
     async def cf_agents_internal(self, op: str, payload: Carried) -> Carried:
         """Answer another part of the library."""
+        ...
+
+    async def call(self, method: str, /, *args: Carried, **kwargs: Carried) -> Carried:
+        """Call a method by name."""
         ...
 
     async def fetch(self, request: Carried) -> Carried:
@@ -67,10 +71,8 @@ class Hosted:
         if op == "sub":
             return await self._answer_parent(given)
         if op == "up":
-            children = self._children()
             batches: list[Batch] = given["batches"]
-            children.front.take_up(batches)
-            return None
+            return await self._children().take_up(batches)
         if op == "down":
             return await self._children().answer_down(given)
         if op == "child":
@@ -83,9 +85,19 @@ class Hosted:
             raise NotASubAgent
         if not platform.uplink.admit(given.get("home"), given["epoch"]):
             platform.sockets.lose_all()
-        result = await self._do(platform, given["op"], given["payload"] or {})
-        # What the platform might refuse to carry must take nothing along that would be lost with it.
-        return {"result": result, "up": platform.uplink.take() if isinstance(result, PLAIN) else []}
+        op: str = given["op"]
+        payload: dict[str, Any] = given["payload"] or {}
+        if op == "call":
+            result = await self._agent.call(payload["method"], *payload.get("args", ()), **payload.get("kwargs", {}))
+            try:
+                result = plain(result)
+            except NotJson:
+                if not isinstance(result, bytes):
+                    # The platform may refuse to carry it, and what would go along must not be lost with it.
+                    return {"result": result, "up": []}
+        else:
+            result = await self._do(platform, op, payload)
+        return {"result": result, "up": platform.uplink.take()}
 
     async def _do(self, platform: ChildPlatform, op: str, payload: dict[str, Any]) -> Carried:
         if op in PASSED:

@@ -8,6 +8,9 @@ from typing import Any
 MAX_LIVES = 10_000
 """So many lives of children are followed. A child evicted in between starts a new one."""
 
+MAX_WAITING = 256
+"""So many entries of one life wait for one that is missing; then it is given up."""
+
 
 class Inbox:
     """The entries of all children, by life."""
@@ -47,6 +50,8 @@ class _Life:
             elif number < self.first and number not in self.late:
                 self.late.add(int(number))
                 ready.append(entry)
+        if len(self.waiting) > MAX_WAITING and self.next not in self.waiting:
+            self.next = min(self.waiting)  # what is missing will not come any more
         while self.next in self.waiting:
             ready.append(self.waiting.pop(self.next))
             self.next += 1

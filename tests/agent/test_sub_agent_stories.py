@@ -86,6 +86,19 @@ class Kid(Agent):
         await self.destroy()
         return "gone"
 
+    async def speak_slowly(self) -> None:
+        self.broadcast("before")
+        await asyncio.sleep(0.05)
+        self.broadcast("after")
+
+    async def speak_oddly(self) -> Any:
+        self.broadcast("odd")
+        return {"unsendable": object()}
+
+    async def speak_at_length(self, count: int, size: int) -> None:
+        for number in range(count):
+            self.broadcast(f"{number}" * size)
+
     async def say(self, text: str) -> int:
         self.broadcast(text)
         return len(self.get_connections())
@@ -184,6 +197,22 @@ class Top(Kid):
         due_ms = self._platform.clock.now_ms() + round(seconds * 1000)
         job_id = f"{capability}-{len(path)}"
         self._jobs.push(capability, "note", due_ms, job_id=job_id, payload={**payload, **owner})
+
+    async def impatient(self, name: str) -> None:
+        """Give up waiting for a kid that says something in the meantime."""
+        kid = await self.sub_agent(Kid, name)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await kid.speak_slowly()
+
+    async def odd(self, name: str) -> list[str]:
+        """Call a kid whose result the platform cannot carry, after it has said something."""
+        kid = await self.sub_agent(Kid, name)
+        try:
+            await kid.speak_oddly()
+        except (RemoteError, TypeError) as error:
+            return [type(error).__name__]
+        return []
 
 
 class Guarded(Kid):
@@ -523,6 +552,28 @@ async def test_broadcasts_reach_all_clients_of_a_child(runtime, path):
     await runtime.settle()
     unread = [frame for client in (*clients, own) for frame in client.unread]
     assert {frame["type"] for frame in unread} == {"cf_agent_identity"}, "but for what was not waited for"
+
+
+async def test_nothing_that_a_child_says_is_lost_with_its_answer(runtime):
+    top = runtime.get(Top, "t")
+    client = await runtime.connect("/agents/top/t/sub/kid/a")
+    await top.impatient("a")
+    await asyncio.sleep(0.1)
+    assert await top.odd("a") != []
+    await top.below(["a"], "say", "last")
+    for text in ("before", "after", "odd", "last"):
+        assert await client.expect(lambda frame: isinstance(frame, str)) == text
+
+
+async def test_many_large_frames_arrive_in_order(runtime):
+    top = runtime.get(Top, "t")
+    client = await runtime.connect("/agents/top/t/sub/kid/a/sub/kid/b")
+    await top.below(["a", "b"], "speak_at_length", 8, 1_500_000)
+    for number in range(8):
+        frame = await client.expect(lambda frame: isinstance(frame, str))
+        assert (frame[0], len(frame)) == (str(number), 1_500_000)
+    with pytest.raises(RemoteError, match="may have 4,000,000 characters"):
+        await top.below(["a", "b"], "speak_at_length", 1, 4_000_001)
 
 
 async def test_closing_is_told_on_both_sides(runtime):

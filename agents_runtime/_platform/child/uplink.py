@@ -27,6 +27,9 @@ PARENT_PATH_KEY = "cf_agents_parent_path"
 TURNS_OF_AN_EVENT = 8
 """So many turns of the event loop a short event takes; what it says upwards then leaves with its answer."""
 
+MAX_FRAME = 4_000_000
+"""The largest frame, and the most characters that travel at once: the platform carries 32 MiB between objects."""
+
 TRIES = 5
 FIRST_RETRY_S = 0.2
 LIFE_BYTES = 8
@@ -112,7 +115,13 @@ class Uplink:
         self._start_flush()
 
     def send(self, socket_id: str, data: str | bytes) -> None:
-        """Send a frame; the same one to several sockets travels once."""
+        """Send a frame; the same one to several sockets travels once.
+
+        Raises:
+            ValueError: it is too large for the way to the root.
+        """
+        if len(data) > MAX_FRAME:
+            raise ValueError(f"a sub-agent's frame may have {MAX_FRAME:,} characters, this one has {len(data):,}")
         last = self._own[-1] if self._own else None
         if last is not None and last[1] == "send" and last[3] is data and last[0] > self._sending:
             last[2].append(socket_id)
@@ -131,17 +140,29 @@ class Uplink:
         self.post("deleted", list(path))
 
     def take(self) -> list[Batch]:
-        """Everything not known to have arrived, to be sent with an answer."""
-        batches = self._batches()
+        """Everything not known to have arrived, to be sent with an answer; nothing if that is too much for one."""
+        portion = self._portion()
+        if len(portion) < len(self._own):
+            return []
+        batches = self._batches(portion)
         self._own, self._relayed = [], []
         return batches
 
-    def _batches(self) -> list[Batch]:
-        if not self._own:
+    def _portion(self) -> list[list[Any]]:
+        """The first entries, as many as may travel together."""
+        size = 0
+        for index, entry in enumerate(self._own):
+            size += len(entry[3]) if entry[1] == "send" else 0
+            if size > MAX_FRAME and index:
+                return self._own[:index]
+        return list(self._own)
+
+    def _batches(self, portion: list[list[Any]]) -> list[Batch]:
+        if not portion:
             return list(self._relayed)
         if not self._life:
             self._life = self._base.entropy.random_bytes(LIFE_BYTES).hex()
-        return [{"path": self.path, "life": self._life, "ops": list(self._own)}, *self._relayed]
+        return [{"path": self.path, "life": self._life, "ops": portion}, *self._relayed]
 
     def _start_flush(self) -> None:
         if not self._is_flushing:
@@ -161,8 +182,9 @@ class Uplink:
                 await _NEXT_TURN
             while self._own or self._relayed:
                 await self._base.committed()
-                batches, count = self._batches(), len(self._relayed)
-                self._sending = self._count
+                portion = self._portion()
+                batches, count = self._batches(portion), len(self._relayed)
+                self._sending = portion[-1][0] if portion else self._sending
                 try:
                     await self.root().cf_agents_internal("up", {"batches": batches})
                 except Exception:
