@@ -29,6 +29,16 @@ class Notes(McpAgent):
         return "done"
 
     @tool
+    async def chatter(self, ctx: McpContext, times: int, rest: float) -> str:
+        """Say a lot."""
+        ctx.log("info", "first")
+        if rest:
+            await self._platform.clock.sleep(rest)
+        for number in range(times):
+            ctx.log("info", number)
+        return "said"
+
+    @tool
     async def who(self, ctx: McpContext) -> dict:
         """Say who asks."""
         return {"info": ctx.caller.info, "session": ctx.caller.session_id, "props": self.props, "id": self.session_id}
@@ -263,3 +273,26 @@ async def test_props_and_settings_survive(runtime):
     runtime.serve(worker)
     await runtime.restart()
     assert (await client.tool("who"))["structuredContent"]["props"] == {"user": "ada"}
+
+
+async def test_whoever_reads_too_slowly_goes_on_later(client, runtime):
+    await client.initialize()
+    stream = await client.open("tools/call", {"name": "chatter", "arguments": {"times": 3_000, "rest": 1}})
+    await runtime.advance(seconds=2)
+    seen = []
+    while (event := await stream.next()) is not None:
+        seen.append(event)
+    assert 1_000 < len(seen) < 1_100
+    assert "result" not in json.loads(seen[-1].data)
+    resumed = await client.listen(seen[-1].id)
+    rest = await resumed.messages()
+    assert rest[-1]["result"]["content"][0]["text"] == "said"
+    assert [message["params"]["data"] for message in rest[:-1]] == list(range(3_000))[-len(rest) + 1 :]
+
+
+async def test_a_rush_before_the_first_event_is_cut(client):
+    await client.initialize()
+    stream = await client.open("tools/call", {"name": "chatter", "arguments": {"times": 3_000, "rest": 0}})
+    messages = await stream.messages()
+    assert len(messages) < 1_100
+    assert messages[-1]["result"]["content"][0]["text"] == "said"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,7 +17,7 @@ from agents_runtime._core.ids import nanoid
 from agents_runtime._core.jsonx import dumps
 from agents_runtime.errors import SocketClosed
 from agents_runtime.mcp.protocol.sse import KEEPALIVE, encode_event
-from agents_runtime.mcp.sessions.store import MAX_REPLAY
+from agents_runtime.mcp.sessions.store import MAX_REPLAY, TRIM_EVERY
 
 if TYPE_CHECKING:
     from agents_runtime._platform.ports import Clock, Socket, Sockets
@@ -40,6 +40,12 @@ RETAIN_MS = 600_000
 RETAIN_STREAMS = 64
 MAX_UNREAD_FRAMES = 1_024
 """So many frames may wait for a slow reader. Then it is cut off; it can go on where it was."""
+
+MAX_EARLY = 512
+"""So many notifications may come before the first of them is sent."""
+
+REPLAY_CHARS = 64 * 1024
+"""How much is replayed in one frame of a socket."""
 
 TAKEN_OVER = (1000, "Taken over by another connection")
 
@@ -69,8 +75,7 @@ class DirectOutlet:
     def send(self, frame: str) -> None:
         """Send an event once it is stored durably."""
         if len(self._frames) >= MAX_UNREAD_FRAMES:
-            self._frames.clear()
-            self.close()
+            self.close()  # what waits is still read, so that the reader knows where to go on
         elif not self._is_closed:
             self._frames.append(frame)
             self._news.set()
@@ -151,10 +156,10 @@ class Stream:
             self.is_let_go = True
 
     def say(self, message: Mapping[str, Any]) -> None:
-        """Send a message that is no answer."""
+        """Send a message. Of notifications that come in a rush, before the first is sent, the last are dropped."""
         if self.is_live:
             self._streams.emit(self.id, message)
-        else:
+        elif "id" in message or len(self._early) < MAX_EARLY:
             self._early.append(message)
 
     def answer(self, request_id: RequestId, message: Mapping[str, Any] | None) -> None:
@@ -274,9 +279,8 @@ class Streams:
         socket, response = self._sockets.accept([TAG + stream_id], dumps({"mcp": stream_id}))
         outlet = SocketOutlet(socket)
         if after is not None and self._events is not None:
-            for number, data in self._events.after(stream_id, after, MAX_REPLAY):
-                event = None if data == "" else "message"
-                outlet.send(encode_event(data, event=event, id=f"{stream_id}:{number}"))
+            for frame in _replayed(stream_id, self._events.after(stream_id, after, MAX_REPLAY + TRIM_EVERY)):
+                outlet.send(frame)
         if stream_id != STANDALONE and stream_id not in self._live:
             outlet.close()
         else:
@@ -322,6 +326,18 @@ class Streams:
         if self._events is not None:
             for stream_id in self._store.forget_finished(self._clock.now_ms() - RETAIN_MS, RETAIN_STREAMS):
                 self._events.forget(stream_id)
+
+
+def _replayed(stream_id: str, events: list[tuple[int, str]]) -> Iterator[str]:
+    """Stored events as they were sent, several together."""
+    text = ""
+    for number, data in events:
+        text += encode_event(data, event="message" if data else None, id=f"{stream_id}:{number}")
+        if len(text) > REPLAY_CHARS:
+            yield text
+            text = ""
+    if text:
+        yield text
 
 
 def parse_event_id(text: str) -> tuple[str, int] | None:

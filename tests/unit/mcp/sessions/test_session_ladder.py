@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents_runtime.mcp.sessions.ladder import (
     MAX_BODY_BYTES,
@@ -112,3 +114,36 @@ def test_what_can_be_no_session_is_none():
     assert decide_delete({"mcp-session-id": "a" * 129}).status == 404
     assert is_session_id("f" * 64)
     assert not is_session_id("ä")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["id", "method", "params", "x"]), inner)
+    ),
+    max_leaves=12,
+)
+MESSAGES = st.fixed_dictionaries(
+    {"jsonrpc": st.just("2.0")},
+    optional={"id": JSON, "method": st.sampled_from(["initialize", "ping"]) | JSON, "params": JSON, "result": JSON},
+)
+TEXTS = st.none() | st.text(max_size=20)
+
+
+@given(
+    st.binary()
+    | st.one_of(MESSAGES, st.lists(MESSAGES | JSON, max_size=4), JSON).map(lambda it: json.dumps(it).encode()),
+    TEXTS,
+    TEXTS,
+)
+def test_whatever_is_sent_is_decided(body, session_id, version):
+    headers = {**GOOD, "mcp-session-id": session_id, "mcp-protocol-version": version}
+    headers = {name: value for name, value in headers.items() if value is not None}
+    assert before_body(headers) is None
+    messages = parse_body(body)
+    decided = messages if isinstance(messages, Refused) else decide_post(headers, messages)
+    assert isinstance(decided, Opened | Posted | Refused)
+    for answer in (decided, decide_get({**headers, "accept": "*/*"}), decide_delete(headers)):
+        if isinstance(answer, Refused):
+            assert answer.status in (400, 404)
+            assert json.loads(answer.body())["error"]["code"] < 0
