@@ -525,6 +525,27 @@ async def test_only_the_handler_reaches_the_tools(support):
     assert response.status == 404
 
 
+async def test_a_worker_that_passes_requests_on_by_hand_opens_nothing(support):
+    await call(support, "open_ticket", {"subject": "x"})
+
+    async def pass_on(request, env, ctx):
+        return await env.Support.get(env.Support.idFromName("ünï")).fetch(request)
+
+    support.serve(pass_on)
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    for forged in ("", "eyJhdXRoIjpudWxsfQ==", "eyJhdXRoIjpudWxsfQ==." + "0" * 64, ".", "é"):
+        response = await post(support, message, **{"x-cf-agents-mcp-tools": forged})
+        assert (response.status, await response.text()) == (421, "")
+
+
+async def test_an_agent_that_was_destroyed_has_another_key(support):
+    await call(support, "open_ticket", {"subject": "x"})
+    handle = support.get(Support, "ünï")
+    await support.run_in_agent(handle, lambda agent: agent.destroy())
+    await support.evict(handle)
+    assert (await call(support, "open_ticket", {"subject": "x"}))["structuredContent"]["number"] == 1
+
+
 async def test_an_agent_may_bring_a_server_of_its_own(runtime):
     class Own(Agent):
         def mcp_server(self):
@@ -537,9 +558,15 @@ async def test_an_agent_may_bring_a_server_of_its_own(runtime):
 
             return server
 
+        @tool
+        def twice(self, number: int) -> int:
+            """Double it."""
+            return 2 * number
+
     runtime.bind(Own)
     runtime.serve(create_mcp_handler({"agent": Own}))
     assert text_of(await call(runtime, "name")) == "default"
+    assert text_of(await call(runtime, "twice", {"number": 4})) == "8"
 
 
 def test_a_hook_is_no_tool():

@@ -17,6 +17,7 @@ PART = "_mcp_tools"
 OWN_SERVER = "mcp_server"
 """The attribute in which a class may have a server of its own."""
 
+KEY_METHOD = "cf_agents_mcp_key"
 SERVES_ITSELF = "_mcp_session"
 """The part of agents that are MCP servers already."""
 
@@ -36,6 +37,13 @@ def offer_tools(cls: type, base: type) -> None:
         part = capability(_build)
         part.__set_name__(cls, PART)
         setattr(cls, PART, part)
+        setattr(cls, KEY_METHOD, _key)
+
+
+def _key(self: Any) -> str:  # noqa: ANN401 - the agent, whose parts are its own
+    """Give the handler the key that it signs requests with. Not for users."""
+    key: str = getattr(self, PART).errand_key()
+    return key
 
 
 def _build(agent: Any) -> AgentTools:  # noqa: ANN401 - the agent, whose parts are its own

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from agents_runtime.mcp.server.dispatch import Answering
     from agents_runtime.mcp.server.envelope import HeaderOf
     from agents_runtime.mcp.server.requests_state import Sealer
+    from agents_runtime.mcp.server.to_agent import Messenger
     from agents_runtime.routing.cors import CorsOption
 
 logger = logging.getLogger("agents_runtime")
@@ -101,11 +102,11 @@ class McpHandler:
         if auth is not None and not isinstance(auth, AuthInfo):
             return auth
         if self._target.agent is not None:
-            from agents_runtime.mcp.server.to_agent import Errand, forward
+            from agents_runtime.mcp.server.to_agent import Errand
 
             options = self._options
             errand = Errand(auth, options.serves_legacy, options.mode, options.keepalive_s)
-            return await forward(request, self._target.agent, env, errand)
+            return await self._target.agent.forward(request, env, errand)
         return await self._endpoint_of(env).answer(request, auth, find)
 
     def _endpoint_of(self, env: Any) -> Endpoint:  # noqa: ANN401 - the platform's
@@ -130,7 +131,7 @@ class _Target:
     """Where the requests go: to a server, to one that is made for each request, or to an agent."""
 
     def __init__(self, target: object) -> None:
-        self.agent: Mapping[str, object] | None = None
+        self.agent: Messenger | None = None
         self.changes = Changes()
         self._make: MakeServer | None = None
         self._server: Answering | None = None
@@ -138,7 +139,9 @@ class _Target:
             self._server = target
             self.changes = target.changes
         elif is_object(target):
-            self.agent = target
+            from agents_runtime.mcp.server.to_agent import Messenger
+
+            self.agent = Messenger(target)
         elif (adapted := _adapted(target)) is not None:
             self._server = adapted
         elif callable(target):
@@ -148,10 +151,6 @@ class _Target:
                 "create_mcp_handler takes an McpServer, a function that makes one, an official server, "
                 f'or {{"agent": "name"}}, not {target!r}'[:300]
             )
-        if self.agent is not None:
-            from agents_runtime.mcp.server.to_agent import check_target
-
-            check_target(self.agent)
 
     async def server(self) -> Answering:
         if self._server is not None:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from agents_runtime._core.capability import Capability
-from agents_runtime._platform.base import header_of
-from agents_runtime.context import is_awaitable
+from agents_runtime._platform.base import header_of, make_response
 from agents_runtime.errors import UsageError
 from agents_runtime.mcp.server.endpoint import Endpoint
+from agents_runtime.mcp.server.exposure import OWN_SERVER
 from agents_runtime.mcp.server.http import Manner
 from agents_runtime.mcp.server.register import register_mcp_tools
 from agents_runtime.mcp.server.requests_state import Sealer
 from agents_runtime.mcp.server.server import McpServer
-from agents_runtime.mcp.server.to_agent import HEADER, read_errand
+from agents_runtime.mcp.server.to_agent import HEADER, STALE, read_errand
 
 if TYPE_CHECKING:
     from agents_runtime._platform.ports import Platform
 
 KEY_SIZE = 32
-SEALING_KEY = "cf_agents_mcp:key"
-"""Where the key is kept that seals what clients bring back."""
+SECRET = "cf_agents_mcp:key"
+"""Where the secret is kept that seals what clients bring back, and from which the handler's key is made."""
 
 
 class AgentTools(Capability):
@@ -44,7 +45,9 @@ class AgentTools(Capability):
         said = header_of(request, HEADER)
         if said is None:
             return None
-        errand = read_errand(said)
+        errand = read_errand(said, self.errand_key())
+        if errand is None:
+            return make_response(None, STALE)
         server = await self._made()
         manner = Manner(self._platform.clock, errand.mode, errand.keepalive_s)
 
@@ -58,23 +61,28 @@ class AgentTools(Capability):
         """The server: that in `mcp_server`, or a new one; with the agent's `@tool` methods."""
         if self._server is not None:
             return self._server
-        given: Any = getattr(self._agent, "mcp_server", None)
+        given: Any = getattr(self._agent, OWN_SERVER, None)
         if callable(given):
-            given = given()
-            given = await given if is_awaitable(given) else given
-        server = McpServer(type(self._agent).__name__) if given is None else given
-        if not isinstance(server, McpServer):
-            raise UsageError(f"{type(self._agent).__name__}.mcp_server must give an McpServer, not {server!r}"[:300])
-        if given is None:
-            register_mcp_tools(server, self._agent)
+            given = await self._run(given)
+        if given is not None and not isinstance(given, McpServer):
+            raise UsageError(f"{type(self._agent).__name__}.{OWN_SERVER} must give an McpServer, not {given!r}"[:300])
+        server = McpServer(type(self._agent).__name__) if given is None else given.view()
+        register_mcp_tools(server, self._agent)
         if server.sealer is None:
             server.sealer = self._sealer()
         self._server = server
         return server
 
+    def errand_key(self) -> str:
+        """What the handler signs its header with, in hexadecimal."""
+        return hmac.digest(self._secret(), b"errand", "sha256").hex()
+
     def _sealer(self) -> Sealer:
-        kept: object = self._platform.kv.get(SEALING_KEY)
+        return Sealer(self._secret(), self._platform.clock)
+
+    def _secret(self) -> bytes:
+        kept: object = self._platform.kv.get(SECRET)
         if not isinstance(kept, str):
             kept = self._platform.entropy.random_bytes(KEY_SIZE).hex()
-            self._platform.kv.put(SEALING_KEY, kept)
-        return Sealer(bytes.fromhex(kept), self._platform.clock)
+            self._platform.kv.put(SECRET, kept)
+        return bytes.fromhex(kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from inspect import iscoroutinefunction, ismethod
@@ -259,6 +260,14 @@ class McpServer:
             return function
 
         return register
+
+    def view(self) -> McpServer:
+        """The same server with tools, methods, extensions and changes of its own: to add some for one agent alone."""
+        view = copy.copy(self)
+        vars(view).pop("answers", None)
+        view.tools, view.methods = dict(self.tools), dict(self.methods)
+        view.extensions, view.changes = dict(self.extensions), Changes()
+        return view
 
     def capabilities(self, *, can_push: bool = True) -> Params:
         """What the server declares that it can do.
