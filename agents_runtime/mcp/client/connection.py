@@ -15,11 +15,11 @@ from agents_runtime.mcp.client.background import Background
 from agents_runtime.mcp.client.catalogue import MAX_PAGES, Catalogue, capabilities_of, discover, instructions_of
 from agents_runtime.mcp.client.era import open_session
 from agents_runtime.mcp.client.errors import (
-    HttpRefusal,
     McpConnectionFailed,
     McpUnauthorized,
     SessionLost,
     error_text,
+    http_status_of,
     may_pass,
 )
 from agents_runtime.mcp.client.listening import Listening
@@ -160,7 +160,7 @@ class ServerConnection:
                 await open_session(session, versions_of(self.row))
             except BaseException as error:
                 await session.transport.close(ends_session=False)
-                is_older = isinstance(error, HttpRefusal) and error.status in _OLDER_TRANSPORT
+                is_older = http_status_of(error) in _OLDER_TRANSPORT
                 if not is_older or number + 1 == len(ways):
                     raise
                 continue

@@ -102,11 +102,18 @@ class ProtocolFailure(RemoteError):
 
 def may_pass(error: Exception, attempt: int) -> bool:
     """Whether another attempt to connect may succeed."""
-    if isinstance(error, HttpRefusal):
-        return error.status >= 500 or error.status == 429
+    status = http_status_of(error)
+    if status is not None:
+        return status >= 500 or status == 429
     if isinstance(error, FetchFailed):
         return "redirect" not in error.reason
     return isinstance(error, McpTimeout)
+
+
+def http_status_of(error: BaseException) -> int | None:
+    """The HTTP status that an error came with, also one that said more in its body."""
+    refusal = error if isinstance(error, HttpRefusal) else error.__cause__
+    return refusal.status if isinstance(refusal, HttpRefusal) else None
 
 
 MAX_ERROR_CHARS = 500

@@ -5,9 +5,14 @@ Only the text of an address is looked at, for names are resolved by the platform
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from agents_runtime.errors import UsageError
+
+if TYPE_CHECKING:
+    import ipaddress
 
 MAX_URL_CHARS = 2_048
 _METADATA_HOSTS = ("metadata.google.internal", "metadata.goog", "metadata")
@@ -21,7 +26,7 @@ def check_server_url(url: str) -> str:
         UsageError: it is no http(s) URL, has a user name or a fragment, or leads into a private network.
     """
     parts = _parts(url)
-    host = parts.hostname or ""
+    host = (parts.hostname or "").rstrip(".")
     if parts.scheme not in _DEFAULT_PORTS or not host:
         raise UsageError(f"the URL of an MCP server starts with https:// or http://, unlike {url[:100]!r}")
     if parts.username is not None or parts.password is not None:
@@ -46,21 +51,34 @@ def _is_private(host: str) -> bool:
     import ipaddress
     import socket
 
-    name = host.rstrip(".")
+    if _is_ambiguous(host):
+        return True
     try:
         # As the operating system and browsers read it: also 127.1, 0x7f000001 and 2130706433.
-        address: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.IPv4Address(socket.inet_aton(name))
+        address: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.IPv4Address(socket.inet_aton(host))
     except (OSError, UnicodeError):
         try:
-            address = ipaddress.ip_address(name.partition("%")[0])
+            address = ipaddress.ip_address(host.partition("%")[0])
         except ValueError:
             return False
     if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
-        address = inner or address
+        address = _inside(address) or address
     if address.is_loopback:
         return False
     return not address.is_global or address.is_multicast
+
+
+_is_ambiguous = re.compile(r"[0-9.]*(?:^|\.)0[0-9]+(?:\.[0-9.]*)?").fullmatch
+"""An IPv4 address with a part that some read as octal and some as decimal."""
+
+
+def _inside(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The older address that an address of one of the ways of transition leads to."""
+    import ipaddress
+
+    if address in ipaddress.IPv6Network("64:ff9b::/96"):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
 
 
 def origin_of(url: str) -> str:
