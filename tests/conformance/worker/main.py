@@ -9,6 +9,7 @@ from facets_under_test import Facet, Parent
 from lab import Lab
 from mailed_under_test import Mailed
 from mistakes_under_test import Mistakes
+from offered_under_test import Offered, offered, to_agent
 from planned_under_test import Planned
 from probes import BrokenProbe, Ports, Probe
 from sub_agents_under_test import Member, Team
@@ -37,6 +38,7 @@ __all__ = [
     "Mailed",
     "Member",
     "Mistakes",
+    "Offered",
     "Parent",
     "Planned",
     "Ports",
@@ -51,6 +53,8 @@ __all__ = [
 class Default(WorkerEntrypoint):
     async def fetch(self, request):
         kind, _, rest = request.url.split("/", 3)[3].partition("/")
+        if kind in ("MCP", "OFFERED"):
+            return await (offered if kind == "MCP" else to_agent)(request, self.env, self.ctx)
         if kind in ("PROBE", "PORTS"):
             name = rest.split("?")[0].split("/")[0]
             return await getattr(self.env, kind).getByName(name).fetch(request)
