@@ -42,6 +42,17 @@ async def seen(world, name, workflow_id, expected, seconds=10.0):
     assert found == expected
 
 
+async def noted(world, name, expected, seconds=10.0):
+    """Wait until an agent has noted what is expected."""
+    found = None
+    for _ in range(int(seconds / 0.02)):
+        found = await world.call("FOREMAN", name, "notes")
+        if found == expected:
+            break
+        await asyncio.sleep(0.02)
+    assert found == expected
+
+
 async def status(world, name, workflow_id):
     return (await world.call("FOREMAN", name, "instance", workflow_id, "status"))["status"]
 
@@ -175,30 +186,31 @@ async def test_an_instance_outlives_the_host(world, name):
     await world.restart()
     found = await ended(world, name, name)
     assert (found["status"], found["output"]) == ("complete", "after")
-    assert await world.call("FOREMAN", name, "notes") == ["before", "after"]
+    await noted(world, name, ["before", "after"])
 
 
 async def test_a_step_that_was_interrupted_is_tried_again(world, name):
     await world.call("FOREMAN", name, "raw", name, "long_step", {"for": name})
-    for _ in range(400):
-        if await world.call("FOREMAN", name, "notes") == ["attempt 1"]:
-            break
-        await asyncio.sleep(0.02)
+    await noted(world, name, ["attempt 1"])
     await world.restart()
     found = await ended(world, name, name)
     assert (found["status"], found["output"]) == ("complete", 2)
-    assert await world.call("FOREMAN", name, "notes") == ["attempt 1", "attempt 2"]
+    await noted(world, name, ["attempt 1", "attempt 2"])
 
 
 async def test_an_agent_hears_of_progress_and_end(world, name):
     workflow_id = await world.call("FOREMAN", name, "start", "work", {"id": name, "metadata": {"a": 1}})
     assert workflow_id == name
     await seen(world, name, name, ["complete", None])
-    assert await world.call("FOREMAN", name, "notes") == [
-        "fetched",
-        'progress {"step": "fetch", "percent": 0.5}',
-        'complete {"found": [1, 2], "id": "%s", "name": "ERRAND"}' % name,  # noqa: UP031 - JSON has braces
-    ]
+    await noted(
+        world,
+        name,
+        [
+            "fetched",
+            'progress {"step": "fetch", "percent": 0.5}',
+            'complete {"found": [1, 2], "id": "%s", "name": "ERRAND"}' % name,  # noqa: UP031 - JSON has braces
+        ],
+    )
     for _ in range(100):
         found = await world.call("FOREMAN", name, "verb", "get_workflow_status", "errand", name)
         if found["status"] == "complete":
@@ -211,7 +223,7 @@ async def test_an_agent_hears_of_progress_and_end(world, name):
 async def test_an_agent_hears_of_a_failure(world, name):
     await world.call("FOREMAN", name, "start", "fails", {"id": name})
     await seen(world, name, name, ["errored", "no such address"])
-    assert await world.call("FOREMAN", name, "notes") == ["error no such address"]
+    await noted(world, name, ["error no such address"])
 
 
 async def test_an_agent_is_evicted_while_a_person_decides(world, name):
@@ -220,7 +232,7 @@ async def test_an_agent_is_evicted_while_a_person_decides(world, name):
     await world.evict("FOREMAN", name)
     await world.call("FOREMAN", name, "verb", "approve_workflow", name, {"metadata": {"by": "ada"}})
     await seen(world, name, name, ["complete", None])
-    assert await world.call("FOREMAN", name, "notes") == ['complete {"by": "ada"}']
+    await noted(world, name, ['complete {"by": "ada"}'])
 
 
 async def test_a_refusal_arrives(world, name):
@@ -228,25 +240,20 @@ async def test_a_refusal_arrives(world, name):
     await seen(world, name, name, ["waiting", None])
     await world.call("FOREMAN", name, "verb", "reject_workflow", name, {"reason": "too far"})
     await seen(world, name, name, ["errored", "too far"])
-    for _ in range(100):
-        notes = await world.call("FOREMAN", name, "notes")
-        if len(notes) == 2:
-            break
-        await asyncio.sleep(0.02)
-    assert notes == ["rejected: too far", "error too far"]
+    await noted(world, name, ["rejected: too far", "error too far"])
 
 
 async def test_nobody_decides(world, name):
     await world.call("FOREMAN", name, "start", "asks", {"id": name}, {"timeout": 0.1})
     await seen(world, name, name, ["complete", None])
-    assert await world.call("FOREMAN", name, "notes") == ['complete "too late"']
+    await noted(world, name, ['complete "too late"'])
 
 
 async def test_a_workflow_changes_the_state_of_its_agent(world, name):
     await world.call("FOREMAN", name, "start", "tells", {"id": name})
     await seen(world, name, name, ["complete", None])
     assert await world.call("FOREMAN", name, "current") == {"n": 1, "m": 2}
-    assert await world.call("FOREMAN", name, "notes") == ['event {"kind": "told"}', 'complete "told"']
+    await noted(world, name, ['event {"kind": "told"}', 'complete "told"'])
 
 
 async def test_an_agent_controls_its_workflows(world, name):
