@@ -56,11 +56,13 @@ class McpAgent(Agent[State]):
         server: the `McpServer`, or something to await that gives it. None: one with the `@tool` methods of the class.
             Set it in the class body or in `init`.
         client_answer_timeout_s: how long the client may take to answer what the server asks it, or its user.
+        session_idle_s: how long a session may go unused; then it ends, and its data is deleted. None: for ever.
         task_ttl_s: how long a tool call that became a task is known, from its beginning.
     """
 
     server: Any = None
     client_answer_timeout_s: ClassVar[float] = 60.0
+    session_idle_s: ClassVar[float | None] = None
     task_ttl_s: ClassVar[float] = 86_400.0
 
     def __init_subclass__(cls, **kwargs: object) -> None:
@@ -80,6 +82,8 @@ class McpAgent(Agent[State]):
             self._end_mcp,
             lambda: self._teardown.is_pending,
             self._answer_timeout_s,
+            lambda: self.session_idle_s,
+            lambda: self._wakeups.refresh(),
         )
         make_events = partial(call_in, self._scope, self.get_event_store)
         return McpSession(self._platform, surface, make_events, self._mcp_modern)

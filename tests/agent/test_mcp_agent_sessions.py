@@ -296,3 +296,25 @@ async def test_a_rush_before_the_first_event_is_cut(client):
     messages = await stream.messages()
     assert len(messages) < 1_100
     assert messages[-1]["result"]["content"][0]["text"] == "said"
+
+
+async def test_a_session_that_nobody_uses_ends(runtime):
+    class Brief(Notes):
+        session_idle_s = 3600.0
+
+    runtime.bind(Brief)
+    runtime.serve(Brief.serve("/mcp").fetch)
+    client = Client(runtime)
+    await client.initialize()
+    for _ in range(3):
+        await runtime.advance(minutes=50)
+        assert (await client.call("ping"))["result"] == {}
+    listening = await client.listen()
+    await runtime.advance(hours=5)
+    await listening.close()
+    assert (await client.call("ping"))["result"] == {}
+    await runtime.restart(crash=True)
+    await runtime.advance(hours=2)
+    assert (await client.send(client.request("ping"))).status == 404
+    handle = runtime.get(Brief, f"streamable-http:{client.session_id}")
+    assert await runtime.run_in_agent(handle, lambda agent: agent.state) == {"notes": []}

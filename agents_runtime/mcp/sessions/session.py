@@ -54,6 +54,10 @@ TURNS_TO_ANSWER = 16
 
 MAX_RUNNING = 1_000
 MAX_URI_CHARS = 1_000
+USED = "used_ms"
+USES_NOTED = 20
+"""So often in the time after which an idle session ends its use is noted."""
+
 SSE_HEADERS = {"cache-control": "no-cache, no-transform", "content-type": "text/event-stream"}
 INTERRUPTED = McpError(
     INTERNAL_ERROR, "The server was restarted while it worked on this request; part of it may have been done"
@@ -94,14 +98,34 @@ class McpSession(Capability):
         await self._surface.server()
 
     def next_wake_ms(self) -> int | None:
-        """When the task of this object is to be forgotten."""
-        return self.modern.expires_ms
+        """When the task of this object is to be forgotten, or the session that nobody uses."""
+        return self.modern.expires_ms or self._idle_ends_ms()
 
     async def on_alarm(self, now_ms: int) -> None:
-        """Forget the task whose time is over, and all else with it."""
-        expires_ms = self.modern.expires_ms
-        if expires_ms is not None and expires_ms <= now_ms:
+        """Forget the task or session whose time is over, and all else with it."""
+        due_ms = self.next_wake_ms()
+        if due_ms is None or due_ms > now_ms:
+            return
+        if self.modern.expires_ms is None and (self._running or self._streams.has_listeners() or self.sse.is_open):
+            self._store.set(USED, now_ms)
+        else:
             self._surface.end()
+
+    def _idle_ends_ms(self) -> int | None:
+        idle_s = self._surface.idle_s()
+        used_ms: int | None = None if idle_s is None else self._store.setting(USED)
+        return None if idle_s is None or used_ms is None else used_ms + round(idle_s * 1000)
+
+    def _use(self) -> None:
+        """Note that the session is used; now and then only, since that is a write."""
+        idle_s = self._surface.idle_s()
+        if idle_s is None:
+            return
+        now_ms = self._platform.clock.now_ms()
+        used_ms: int | None = self._store.setting(USED)
+        if used_ms is None or now_ms - used_ms > idle_s * 1000 / USES_NOTED:
+            self._store.set(USED, now_ms)
+            self._surface.wake()
 
     def refusal(self, request: Any) -> Any:  # noqa: ANN401 - the platform's request and response
         """The answer to a request for a session that never was or is over; None: go on. Writes nothing."""
@@ -119,6 +143,7 @@ class McpSession(Capability):
             return None
         if head.kind == "modern":
             return await self.modern.answer(await self._surface.server(), request, head)
+        self._use()
         if head.kind == "delete":
             return self._delete()
         messages = parse_body((await request.text()).encode())
@@ -133,6 +158,7 @@ class McpSession(Capability):
         head = self._head_of(request)
         if head is None:
             return None
+        self._use()
         if head.kind == "sse":
             return self.sse.accept(head.endpoint or "/message")
         if head.last_event_id is None or not self._streams.can_replay():

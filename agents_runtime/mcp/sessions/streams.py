@@ -287,6 +287,10 @@ class Streams:
             self._outlets[stream_id] = outlet
         return response
 
+    def has_listeners(self) -> bool:
+        """Whether anybody listens to anything."""
+        return bool(self._outlets) or any(tag.startswith(TAG) for socket in self._sockets.all() for tag in socket.tags)
+
     def close_all(self) -> None:
         """End every connection: the session is over."""
         for stream_id in tuple(self._outlets):

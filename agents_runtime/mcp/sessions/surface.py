@@ -25,6 +25,8 @@ class Surface:
         end: ends the session for good, a little later.
         is_ending: whether that was asked for.
         question_timeout_s: how long the client may take to answer.
+        idle_s: after how long without any use the session ends; None: never.
+        wake: arms the alarm anew.
     """
 
     name: Callable[[], str]
@@ -33,6 +35,8 @@ class Surface:
     end: Callable[[], None]
     is_ending: Callable[[], bool]
     question_timeout_s: Callable[[], float]
+    idle_s: Callable[[], float | None]
+    wake: Callable[[], None]
 
 
 def respond(refused: Refused) -> Any:  # noqa: ANN401 - the platform's response
