@@ -184,7 +184,7 @@ async def _route(request: Request, env: Env, context: object) -> FetchResponse:
 
 
 def _is_variable(name: str, value: object) -> bool:
-    return name != "agents_namespaces" and not isinstance(value, LocalNamespace)
+    return name not in ("agents_namespaces", "agents_host") and not isinstance(value, LocalNamespace)
 
 
 def _is_same_class(one: type, other: type) -> bool:
