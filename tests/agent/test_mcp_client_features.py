@@ -25,6 +25,8 @@ class User(Agent):
 
     async def fill_in(self, request, server_id):
         self.asked.append((server_id, request["message"]))
+        if request["message"] == "slow":
+            await self._platform.clock.sleep(300)
         answers = {"decline": {"action": "decline"}, "nonsense": {"action": "perhaps"}}
         return answers.get(request["message"], {"action": "accept", "content": {"name": "Ada"}})
 
@@ -395,3 +397,48 @@ async def test_an_answer_that_is_asked_for_twice_is_given_once(runtime):
     server.broken = lambda message: answer(message, error={"code": -32602, "message": "no tool echo"})
     with pytest.raises(RemoteError, match="no tool echo"):
         await agent.use()
+
+
+class Household(Agent):
+    async def add(self, name):
+        kid = await self.sub_agent(User, name)
+        return await kid.add("docs", URL)
+
+    async def of(self, name, method, *args):
+        return await getattr(await self.sub_agent(User, name), method)(*args)
+
+
+async def test_a_sub_agent_uses_servers_of_its_own(runtime):
+    runtime.serve_http("tools.test", ScriptedServer())
+    runtime.bind(User)
+    agent = runtime.get(Household, "h")
+    assert (await agent.add("kid a"))["state"] == "ready"
+    assert (await agent.of("kid a", "use", {"a": 1}))["content"]
+    assert (await agent.of("other", "get_mcp_servers"))["servers"] == {}
+
+
+async def test_a_person_who_is_asked_may_take_longer_than_the_call(runtime):
+    server = ScriptedServer()
+    agent = user(runtime, server)
+    await agent.add()
+
+    async def asking(message):
+        async def stream():
+            yield event({"jsonrpc": "2.0", "id": "q", "method": "elicitation/create", "params": {"message": "slow"}})
+            await answered.wait()
+            yield event({"jsonrpc": "2.0", "id": message["id"], "result": {"content": []}})
+
+        return stream_response(stream())
+
+    answered = asyncio.Event()
+
+    def broken(message):
+        if "method" not in message:
+            answered.set()
+        return asking(message) if message.get("method") == "tools/call" else None
+
+    server.broken = broken
+    calling = asyncio.ensure_future(agent.use())
+    await runtime.settle()
+    await runtime.advance(minutes=10)
+    assert await calling == {"content": []}

@@ -308,3 +308,42 @@ async def test_a_server_that_fails_later_stays_failed_and_is_not_asked_at_every_
     server.broken = lambda message: None
     assert await agent.use(), "a server that is used is connected to again"
     assert (await state_of(agent)) == ("ready", None)
+
+
+async def test_a_server_that_is_removed_while_it_is_slow(runtime):
+    server = ScriptedServer()
+    gone = asyncio.Event()
+
+    async def slow():
+        await gone.wait()
+        return Response("no", status=400)
+
+    server.broken = lambda message: slow() if message.get("method") == "server/discover" else None
+    agent = victim(runtime, server)
+    adding = asyncio.ensure_future(agent.add())
+    await runtime.settle()
+    await agent.remove_mcp_server("bad")
+    gone.set()
+    with pytest.raises(RemoteError, match="was removed while it was being connected to"):
+        await adding
+    assert server.seen[-1][0] == "DELETE", "its session was ended"
+    assert (await agent.get_mcp_servers())["servers"] == {}
+
+
+async def test_the_same_server_added_twice_at_once_is_one(runtime):
+    server = ScriptedServer()
+    agent = victim(runtime, server)
+    both = await asyncio.gather(*(agent.add_mcp_server("same", URL) for _ in range(2)))
+    assert both[0] == both[1]
+    assert server.methods().count("initialize") == 1
+
+
+async def test_a_destroyed_agent_leaves_nothing_behind(runtime):
+    server = ScriptedServer()
+    server.list_changed = True
+    agent = victim(runtime, server)
+    await agent.add()
+    await runtime.settle()
+    await agent.destroy()
+    await runtime.settle()
+    assert (await agent.get_mcp_servers())["servers"] == {}

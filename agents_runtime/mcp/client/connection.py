@@ -146,6 +146,9 @@ class ServerConnection:
         platform = self._home.platform
         policy = resolve_retry(cast("Params | None", self.row.options.get("retry")), CONNECT_RETRY)
         await retrying(self._open, policy, platform.clock, platform.entropy, may_pass)
+        if self._is_closed:
+            await self._drop(ends_session=True)
+            raise UsageError(f"the MCP server {self.row.name!r} was removed while it was being connected to")
         self.become("connected")
         self._emit("connect", self._where())
         await self.discover()

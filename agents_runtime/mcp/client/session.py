@@ -141,7 +141,7 @@ class Session:
         more: Params = {}
         for _ in range(MAX_INPUT_ROUNDS):
             work = self._ask(method, {**given, **more}, headers, timeout_s, on_progress)
-            result = await within(self.client.clock, timeout_s, method, work)
+            result = await within(self.client.clock, timeout_s, method, work, lambda: self._being_answered > 0)
             kind = type_of(result)
             if not self.is_modern or kind == COMPLETE:
                 return result
