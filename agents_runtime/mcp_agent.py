@@ -102,10 +102,12 @@ class McpAgent(Agent[State]):
 
     async def _mcp_server(self) -> McpServer:
         """The server, made ready once in each life."""
+        from agents_runtime.mcp.sessions.readiness import hear
+
         server: McpServer | None = vars(self).get("_ready_mcp_server")
         if server is None:
             server = vars(self)["_ready_mcp_server"] = await self._make_mcp_server()
-            server.changes.listen(self._mcp_session.changed)
+            hear(server.changes, self._mcp_session)
         return server
 
     async def _make_mcp_server(self) -> McpServer:
@@ -329,6 +331,17 @@ class McpAgent(Agent[State]):
         self._props.keep(self._mcp_session.props_of(request))
         return await super().fetch(request)
 
+    def _left_memory(self) -> None:
+        super()._left_memory()
+        for name in _OWN_NAMES & vars(self).keys():
+            del vars(self)[name]
+
     async def _connect(self, request: Any) -> Any:  # noqa: ANN401 - the platform's
         accepted = self._mcp_session.accept(request)
         return await super()._connect(request) if accepted is None else accepted
+
+
+_OWN_NAMES = frozenset(("server", "_ready_mcp_server")) | {
+    name for name, value in vars(McpAgent).items() if isinstance(value, capability | cached_property)
+}
+"""What refers back to the agent."""

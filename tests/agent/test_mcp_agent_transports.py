@@ -452,3 +452,27 @@ async def test_made_by_hand_it_answers_as_well():
     assert (await agent.handle_mcp_message(opening))["result"]["serverInfo"]["name"] == "Desk"
     call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "count"}}
     assert (await agent.handle_mcp_message(call))["result"]["content"][0]["text"] == "1"
+
+
+class Ours(McpAgent):
+    common = McpServer("common")
+
+    async def init(self):
+        self.server = self.common
+
+
+async def test_a_session_that_left_memory_is_forgotten_by_a_server_that_did_not(runtime):
+    runtime.bind(Ours)
+    runtime.serve(Ours.serve("/").fetch)
+    client = Client(runtime)
+    await client.initialize()
+    for _ in range(5):
+        await client.call("ping")
+    assert Ours.common.changes.count <= 1
+    listening = await client.listen()
+    Ours.common.changes.tools()
+    await client.call("ping")
+    assert (await listening.message())["method"] == "notifications/tools/list_changed"
+    await listening.close()
+    await runtime.evict_all()
+    assert Ours.common.changes.count == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import weakref
 from typing import TYPE_CHECKING, Any, cast
 
 from agents_runtime.errors import UsageError
@@ -13,6 +14,8 @@ from agents_runtime.mcp.server.subscriptions import Changes
 
 if TYPE_CHECKING:
     from agents_runtime._platform.ports import Clock, KeyValue
+    from agents_runtime.mcp.protocol.messages import Params
+    from agents_runtime.mcp.sessions.session import McpSession
 
 KEY = "cf_agents_mcp:key"
 """Where the key is kept that seals what clients bring back."""
@@ -41,6 +44,17 @@ def private_view(server: McpServer, *, is_shared: bool) -> McpServer:
     if is_shared:
         view.changes = Changes()
     return view
+
+
+def hear(changes: Changes, session: McpSession) -> None:
+    """Tell a session of changes for as long as it is in memory. The server may live longer."""
+    told = weakref.WeakMethod(session.changed)
+
+    def tell(method: str, params: Params) -> None:
+        if (changed := told()) is not None:
+            changed(method, params)
+
+    weakref.finalize(session, changes.listen(tell))
 
 
 def kept_sealer(kv: KeyValue, clock: Clock) -> Sealer | None:
