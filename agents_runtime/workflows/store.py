@@ -150,7 +150,8 @@ class WorkflowStore:
         try:
             self._sql.execute(query, *params)
         except Exception as error:
-            raise SqlError(query, error) from error
+            if "no such table" not in str(error):  # an agent that was destroyed tracks nothing
+                raise SqlError(query, error) from error
 
 
 def _where(criteria: Criteria) -> tuple[str, list[SqlValue]]:

@@ -42,6 +42,9 @@ META = "workflow"
 RETRY_MS = 1_000
 """How long an instance waits whose journal could not be written."""
 
+STOP_NOTICED_S = 1.0
+"""How soon an instance in memory notices that its host stops."""
+
 _STATUS = {"completed": "complete", "failed": "errored", "cancelled": "terminated", "pending": "queued"}
 
 
@@ -171,9 +174,17 @@ class WorkflowInstance(DurableObject):
             await self.delete()
         elif meta and not self._run().is_settled:
             self._begin()
-            if self._working is not None:
-                # The alarm counts as handled only when the attempt has ended: a crash meanwhile repeats it.
-                await asyncio.wait([self._working])
+            await self._attend()
+
+    async def _attend(self) -> None:
+        """Wait for the attempt under way to end. Until then the alarm counts as unhandled, and a crash repeats it."""
+        while self._working is not None:
+            try:
+                self.env.agents_host.check_running()
+            except JsException:  # the host stops: it shall not wait for this, and the next one goes on at once
+                self._platform.alarm.set_ms(self._now_ms)
+                return
+            await asyncio.wait([self._working], timeout=STOP_NOTICED_S)
 
     # What it is
 
