@@ -403,6 +403,21 @@ async def test_a_hook_that_was_interrupted_is_called_again(runtime):
     assert await status_of(slow, workflow_id) == "complete"
 
 
+async def test_what_is_not_tracked_any_more_still_reports(runtime, shop):
+    workflow_id = await shop.order("tea")
+    await runtime.settle()
+    await shop.delete_workflow(workflow_id)
+    await runtime.advance(minutes=3)
+    assert (await shop.notes())[-1] == "complete {'box': 'packed', 'of': 'tea'}"
+    assert await shop.get_workflow(workflow_id) is None
+    other = await shop.order("tea")
+    await runtime.settle()
+    await shop.destroy()
+    await runtime.advance(minutes=3)
+    assert (await shop.notes())[-2:] == ["packed 100", "complete {'box': 'packed', 'of': 'tea'}"]
+    assert (await (await runtime.env.OrderFlow.get(other)).status())["status"] == "complete"
+
+
 async def test_a_vanished_binding_is_noticed(runtime, shop, caplog):
     await shop.order("tea", id="old")
     await runtime.settle()
