@@ -318,3 +318,27 @@ async def test_a_session_that_nobody_uses_ends(runtime):
     assert (await client.send(client.request("ping"))).status == 404
     handle = runtime.get(Brief, f"streamable-http:{client.session_id}")
     assert await runtime.run_in_agent(handle, lambda agent: agent.state) == {"notes": []}
+
+
+async def test_a_session_of_the_javascript_sdk_goes_on(client, runtime):
+    client.session_id = "a" * 64
+    handle = runtime.get(Notes, f"streamable-http:{client.session_id}")
+    params = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "js", "version": "1"}}
+
+    def as_javascript_left_it(agent):
+        agent.ctx.storage.kv.put(
+            "initializeRequest", {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}
+        )
+        agent.ctx.storage.kv.put("props", {"user": "ada"})
+
+    await runtime.run_in_agent(handle, as_javascript_left_it)
+    who = (await client.tool("who"))["structuredContent"]
+    assert (who["info"]["name"], who["props"]) == ("js", {"user": "ada"})
+
+
+async def test_sessions_may_stay_in_a_jurisdiction(client, runtime):
+    runtime.serve(Notes.serve("/mcp", jurisdiction="eu").fetch)
+    await client.initialize()
+    assert (await client.tool("add", text="milk"))["content"][0]["text"] == "1 notes"
+    runtime.serve(worker)
+    assert (await client.send(client.request("ping"))).status == 404
