@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from agents_runtime._core.jsonx import dumps, loads
+from agents_runtime._core.turns import NEXT_TURN
 from agents_runtime._platform.base import make_response, read_body, stream_response
 from agents_runtime.mcp.protocol.messages import McpError, Params, build_error, build_notification
 from agents_runtime.mcp.protocol.sse import KEEPALIVE, encode_event
@@ -30,6 +31,9 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 DEFAULT_KEEPALIVE_S = 25.0
 CLEAN_UP_S = 5.0
 """How long a tool whose client is gone may take to clean up before nobody waits for it any more."""
+
+TURNS_TO_ANSWER = 2
+"""For so many turns of the event loop a tool may run before a timer is set up for it; most have answered by then."""
 
 MAX_WAITING = 1_000
 """The most notifications that wait for a slow reader; further ones are dropped."""
@@ -177,6 +181,14 @@ async def respond(work: Work, replies: Replies, manner: Manner, *, is_modern: bo
 
 async def _first_sign(task: asyncio.Future[Params], replies: Replies, manner: Manner) -> None:
     """Wait for the answer, a notification, or until a proxy might lose its patience."""
+    try:
+        for _ in range(TURNS_TO_ANSWER):
+            await NEXT_TURN
+            if task.done() or replies.is_waiting:
+                return
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
     patience = asyncio.ensure_future(manner.clock.sleep(manner.keepalive_s))
     patience.add_done_callback(lambda _: replies.changed.set())
     try:

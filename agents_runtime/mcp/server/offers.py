@@ -18,7 +18,7 @@ from agents_runtime.mcp.protocol.messages import McpError, is_list, is_object
 from agents_runtime.mcp.protocol.versions import INVALID_PARAMS
 from agents_runtime.mcp.tools.content import Content, as_block, resource_contents
 from agents_runtime.mcp.tools.docstrings import parameters_of, summary_of
-from agents_runtime.mcp.tools.signature import Signature, WrongArguments
+from agents_runtime.mcp.tools.signature import Signature, WrongArguments, is_context
 
 if TYPE_CHECKING:
     from agents_runtime.mcp.protocol.messages import Params
@@ -90,6 +90,7 @@ class ResourceOffer(Offer):
         self._names: list[str] = []
         self._queries: list[str] = []
         self._pattern = self._compiled() if self.is_template else None
+        self._check_parameters()
 
     @cached_property
     def listing(self) -> Params:
@@ -126,6 +127,21 @@ class ResourceOffer(Offer):
             return {"contents": [resource_contents(uri, value, mime_type or "text/plain")]}
         text = dumps(value, f"the resource {uri}")
         return {"contents": [resource_contents(uri, text, mime_type or "application/json")]}
+
+    def _check_parameters(self) -> None:
+        """Raise DefinitionError unless the function takes what the URI has, and nothing else that it needs."""
+        parameters = dict(inspect.signature(self._plain).parameters)
+        if inspect.ismethod(self.function):
+            del parameters[next(iter(parameters))]
+        takes_more = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        for name in (*self._names, *self._queries):
+            if name not in parameters and not takes_more:
+                raise DefinitionError(f"{self.where}: it has no parameter {name!r}, which is in {self.uri!r}")
+        for name, p in parameters.items():
+            is_given = name in self._names or p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) or is_context(p.annotation)
+            if not is_given and p.default is p.empty:
+                problem = "must have a default, since it may be left out" if name in self._queries else "is not there"
+                raise DefinitionError(f"{self.where}: its parameter {name!r} {problem} in {self.uri!r}")
 
     def _compiled(self) -> re.Pattern[str]:
         parts: list[str] = []

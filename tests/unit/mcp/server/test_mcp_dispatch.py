@@ -377,6 +377,42 @@ def test_names_are_given_once():
         server.prompt(name="greet")(lambda: "x")
 
 
+def test_a_resource_takes_what_its_uri_has():
+    server = McpServer("x")
+
+    def good(id: str, context: McpContext, page: str = "1") -> str:  # noqa: A002 - what people write
+        return f"{id} {page} {context.caller.version}"
+
+    def other(note: str) -> str:
+        return note
+
+    def needy(id: str, page: str) -> str:  # noqa: A002 - what people write
+        return id + page
+
+    server.resource("notes://{id}{?page}")(good)
+    for uri, function, said in (
+        ("a://{id}", other, "no parameter 'id'"),
+        ("a://{note}/{id}", other, "no parameter 'id'"),
+        ("a://{id}", needy, "'page' is not there"),
+        ("a://{id}{?page}", needy, "'page' must have a default"),
+        ("a://all", other, "'note' is not there"),
+    ):
+        with pytest.raises(DefinitionError, match=said):
+            server.resource(uri)(function)
+
+
+async def test_a_query_is_optional():
+    server = McpServer("x")
+
+    @server.resource("notes://{id}{?page,size}")
+    def note(id: str, context: McpContext, page: str = "1", size: str = "9") -> str:  # noqa: A002 - what people write
+        return f"{id} {page} {size} {context.caller.version}"
+
+    for uri, text in (("notes://7", "7 1 9"), ("notes://7?page=2&other=3", "7 2 9"), ("notes://7?size=a+b", "7 1 a b")):
+        found = await ask("resources/read", {"uri": uri}, server=server)
+        assert found["contents"][0]["text"] == f"{text} 2026-07-28"
+
+
 async def test_a_declared_output_is_structured():
     server = McpServer("x")
 
