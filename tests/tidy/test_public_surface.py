@@ -17,7 +17,7 @@ from tests.tidy import rules
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC_NAMES = 75
 """What users type, of agents, MCP, e-mail, workflows and sub-agents together; each is loaded when it is asked for."""
-AGENT_MEMBERS = 75
+AGENT_MEMBERS = 110
 """All that JavaScript's Agent offers has a Python name on ours; the verbs stand beside their capabilities."""
 OUR_MODULES_BEHIND_AGENT = 72
 """The verbs of every capability, but no engine: those load when an agent first has work for them."""

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LARGEST_ON_WORKERS_BYTES = 300 * 1024
-"""What a Worker uploads: everything but the local host and the test kit, which wrangler files exclude."""
+LARGEST_ON_WORKERS_BYTES = 500 * 1024
+"""What a Worker uploads: everything but the local host and the test kit, which wrangler files exclude.
+
+A sixth of the 3 MB that the smallest plan takes. Two fifths of it are MCP, which loads only when an agent uses it."""
 KEPT_AT_HOME = ("agents_runtime/local/", "agents_runtime/testing/")
-LARGEST_BYTES = 600 * 1024
+LARGEST_BYTES = 900 * 1024
 
 
 @pytest.fixture(scope="module")
