@@ -302,6 +302,7 @@ async def test_a_long_call_becomes_a_task_that_outlives_the_memory(runtime):
     assert task["resultType"] == "task"
     assert task["status"] == "working"
     assert task["ttlMs"] == 86_400_000
+    await runtime.settle()  # until it waits
     working = await client.request("tasks/get", taskId=task["taskId"])
     assert (working["status"], working["statusMessage"]) == ("working", "half way")
     runtime.expect_errors()
