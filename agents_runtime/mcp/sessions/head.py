@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from agents_runtime.mcp.server.auth import AuthInfo
@@ -46,7 +46,7 @@ class Head:
 
     def text(self) -> str:
         """The header's value."""
-        return json.dumps({name: value for name, value in asdict(self).items() if value is not None})
+        return json.dumps({name: value for name in self.__slots__ if (value := getattr(self, name)) is not None})
 
 
 def read_head(value: str) -> Head:

@@ -121,25 +121,30 @@ class StreamRow:
 
 
 class SessionStore:
-    """The rest of what a session keeps."""
+    """The rest of what a session keeps. How it was opened and its settings are read once in a life of the object."""
 
     def __init__(self, sql: SqlStore, kv: KeyValue) -> None:
         self._sql = sql
         self._kv = kv
         columns = "(stream TEXT PRIMARY KEY NOT NULL, requests TEXT NOT NULL, done_ms INTEGER)"
         self._table = LazyTable(sql, "cf_agents_mcp_streams", columns)
+        self._opening: Params | None = None
+        self._known: dict[str, Any] | None = None
 
     # How it was opened
 
     def opening(self) -> Params | None:
         """The parameters of the `initialize` that opened the session; None when nothing did."""
-        kept: object = self._kv.get(OPENING_KEY)
-        params = cast("Params", kept).get("params") if isinstance(kept, dict) else None
-        return cast("Params", params) if isinstance(params, dict) else None
+        if self._opening is None:
+            kept: object = self._kv.get(OPENING_KEY)
+            params = cast("Params", kept).get("params") if isinstance(kept, dict) else None
+            self._opening = cast("Params", params) if isinstance(params, dict) else None
+        return self._opening
 
     def open(self, request_id: RequestId, params: Params) -> None:
         """Keep how the session was opened."""
         self._kv.put(OPENING_KEY, {"jsonrpc": "2.0", "id": request_id, "method": "initialize", "params": params})
+        self._opening = None
 
     def setting(self, name: str) -> Any:  # noqa: ANN401 - JSON
         """What was kept under a name; None at first."""
@@ -148,10 +153,13 @@ class SessionStore:
     def set(self, name: str, value: object) -> None:
         """Keep JSON under a name."""
         self._kv.put(SETTINGS_KEY, dumps({**self._settings(), name: value}, name))
+        self._known = None
 
     def _settings(self) -> dict[str, Any]:
-        text = self._kv.get(SETTINGS_KEY)
-        return {} if text is None else cast("dict[str, Any]", loads(text))
+        if self._known is None:
+            text = self._kv.get(SETTINGS_KEY)
+            self._known = {} if text is None else cast("dict[str, Any]", loads(text))
+        return self._known
 
     # Streams that answer a POST
 
