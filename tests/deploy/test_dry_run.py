@@ -50,6 +50,15 @@ def deploy(wrangler: list[str], project: Path) -> str:
     return done.stdout
 
 
+def test_an_example_with_a_workflow_can_be_deployed(wrangler, workerd_tools, tmp_path):
+    project = tmp_path / "approval"
+    shutil.copytree(ROOT / "examples" / "approval_workflow", project, ignore=shutil.ignore_patterns(*TEST_TOOLS))
+    vendor(workerd_tools.site, project)
+    said = deploy(wrangler, project)
+    assert "env.Orders (Orders)" in said
+    assert "env.FULFIL (Fulfil)" in said
+
+
 def test_a_new_project_can_be_deployed(wrangler, workerd_tools, tmp_path):
     subprocess.run([str(COMMAND), "new", "demo"], cwd=tmp_path, check=True, capture_output=True, timeout=30)
     project = tmp_path / "demo"
