@@ -136,7 +136,7 @@ def _page(figures: list[Figure], options: argparse.Namespace) -> list[str]:
         f"- {os.cpu_count()} CPUs ({_cpu_model()}), {platform.system()} {platform.release()}",
         f"- JS: npm agents {packages['agents']}, esbuild {packages['esbuild']}, workerd {workerd} without a proxy",
         f"- Python: CPython {platform.python_version()}, agents_runtime {version('agents_runtime')}, {servers}",
-        "- Peers: " + ", ".join(f"{name} {peer.version_of(name)}" for name in ("huey", "APScheduler", "DBOS")),
+        "- Peers: " + ", ".join(f"{name} {peer.version_of(name)}" for name in ("huey", "APScheduler", "DBOS", "mcp")),
     ]
 
 

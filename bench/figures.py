@@ -14,6 +14,7 @@ from bench.figure import Bench, Figure
 from bench.job_figures import AGENT, fibers, queue, schedules
 from bench.load import LoadError, Runs
 from bench.mail import mail
+from bench.mcp_calls import mcp
 from bench.peer_figures import peers, steps
 from bench.process import NOFILE, Server
 from bench.sides import Side
@@ -219,6 +220,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "workflows": workflows,
     "mail": mail,
     "sub-agents": sub_agents,
+    "mcp": mcp,
     "ten-thousand": ten_thousand,
     "syncs": syncs,
 }

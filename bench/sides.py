@@ -23,6 +23,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def workerd(lab: Path) -> Path:
+    """The program in the lab."""
+    machine = {"aarch64": "arm64"}.get(os.uname().machine, "64")
+    return lab / f"js/node_modules/@cloudflare/workerd-linux-{machine}/bin/workerd"
+
+
 class Side(ABC):
     """How to start one of the two. `live=True` keeps idle agents in memory."""
 
@@ -71,9 +77,7 @@ class JavaScript(Side):
         if live:
             config = config.replace("enableSql = true", "enableSql = true, preventEviction = true")
         (self.lab / "js/run.capnp").write_text(config)
-        machine = {"aarch64": "arm64"}.get(os.uname().machine, "64")
-        workerd = self.lab / f"js/node_modules/@cloudflare/workerd-linux-{machine}/bin/workerd"
-        return Server([str(workerd), "serve", "run.capnp"], port, self.lab / "js", self.log)
+        return Server([str(workerd(self.lab)), "serve", "run.capnp"], port, self.lab / "js", self.log)
 
 
 class Python(Side):
