@@ -156,8 +156,8 @@ def tool(
             )
         if method.__name__.startswith("_") and name is None:
             raise DefinitionError(f"@tool on the private method {method.__qualname__}: give the tool a name=")
-        vars(method)[_MARK] = options
         Tool(method, options, is_method=True)  # refuses a wrong name here, where it stands
+        vars(method)[_MARK] = options
         return method
 
     return mark if function is None else mark(function)
