@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from agents_runtime.mcp.oauth.options import McpOAuthClient
 
 NONE = '{"prompts":[],"resources":[],"servers":{},"tools":[]}'
+
+
+class McpServerList(dict[str, Any]):
+    """`{"servers": by id, "tools", "prompts", "resources"}`: plain JSON. It is there at once; awaiting is optional."""
+
+    def __await__(self) -> Generator[Any, Any, dict[str, Any]]:
+        async def plainly() -> dict[str, Any]:
+            return dict(self)
+
+        return plainly().__await__()
 
 
 class McpServers(Capability):
@@ -62,9 +72,9 @@ class McpServers(Capability):
         info = {"name": self._agent()[0], "version": "1.0.0"}
         return McpClient(surroundings, info, authorizing, self._tell)
 
-    def list(self) -> wire.McpServerList:
+    def list(self) -> McpServerList:
         """The servers, and the tools, prompts and resources they offer."""
-        return self.client.overview()
+        return McpServerList(self.client.overview())
 
     def _tell(self) -> None:
         """Send the list to every client, unless it is as they know it."""

@@ -9,10 +9,9 @@ if TYPE_CHECKING:
 
     from agents_runtime._core.capability import capability
     from agents_runtime._core.retry import RetryLike
-    from agents_runtime._core.wire import McpServerList
     from agents_runtime.mcp.client.manager import AddedServer, McpClient
     from agents_runtime.mcp.oauth.options import McpOAuthClient
-    from agents_runtime.mcp.servers import McpServers
+    from agents_runtime.mcp.servers import McpServerList, McpServers
 
 
 class McpTransportOptions(TypedDict, total=False):
@@ -100,7 +99,10 @@ class McpVerbs:
         await self._mcp_servers.client.remove(server)
 
     def get_mcp_servers(self) -> McpServerList:
-        """The MCP servers by id, and their tools, prompts and resources, as clients of the agent see them."""
+        """The MCP servers by id, and their tools, prompts and resources, as clients of the agent see them.
+
+        Awaiting is optional.
+        """
         return self._mcp_servers.list()
 
     def create_mcp_oauth_provider(self, callback_url: str, /) -> McpOAuthClient:

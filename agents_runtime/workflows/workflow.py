@@ -137,16 +137,17 @@ class AgentWorkflow(WorkflowEntrypoint, Generic[AgentType]):
     # By hand
 
     @classmethod
-    def create(cls, options: Mapping[str, object] | str, /, *, env: Any = None, ctx: Any = None) -> Self:  # noqa: ANN401 - the platform's
+    def create(cls, options: Mapping[str, object] | str | None = None, /, *, env: Any = None, ctx: Any = None) -> Self:  # noqa: ANN401 - the platform's
         """Make a workflow by hand, to call its methods: `AgentWorkflow.create({"name": "onboarding"})`.
 
         Nothing is started or stored: `agent.run_workflow` starts a workflow.
 
         Args:
-            options: its `name`, and perhaps an `id`.
+            options: its `name`, and perhaps an `id`; the class's name by default.
             env: the environment of the worker.
             ctx: the context that the platform gives.
         """
+        options = cls.__name__ if options is None else options
         given = {"name": options} if isinstance(options, str) else dict(options)
         name = given.get("name")
         if not isinstance(name, str) or not name:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agents_under_test import Desk, Slow
 from authorized_under_test import Clerk
 from durable_under_test import Durable
+from earlier_under_test import Chat, DocsServer, Onboarding, SupportAgent, earlier_email, earlier_fetch
 from facets_under_test import Facet, Parent
 from lab import Lab
 from mailed_under_test import Mailed
@@ -26,10 +27,12 @@ from agents_runtime import (
 
 __all__ = [
     "BrokenProbe",
+    "Chat",
     "Clerk",
     "Crate",
     "Default",
     "Desk",
+    "DocsServer",
     "Durable",
     "Errand",
     "Facet",
@@ -39,12 +42,14 @@ __all__ = [
     "Member",
     "Mistakes",
     "Offered",
+    "Onboarding",
     "Parent",
     "Planned",
     "Ports",
     "Probe",
     "Raw",
     "Slow",
+    "SupportAgent",
     "Team",
     "Toolbox",
 ]  # fmt: skip
@@ -55,12 +60,18 @@ class Default(WorkerEntrypoint):
         kind, _, rest = request.url.split("/", 3)[3].partition("/")
         if kind in ("MCP", "OFFERED"):
             return await (offered if kind == "MCP" else to_agent)(request, self.env, self.ctx)
+        if kind == "EARLIER":
+            return await earlier_fetch(request, self.env, self.ctx)
         if kind in ("PROBE", "PORTS"):
             name = rest.split("?")[0].split("/")[0]
             return await getattr(self.env, kind).getByName(name).fetch(request)
         return await route_agent_request(request, self.env) or Response("no such path", status=404)
 
     async def email(self, message):
+        if message.to.endswith("@example.com"):
+            await earlier_email(message, self.env)
+            return
+
         async def by_address(mail):
             await route_agent_email(message, self.env, create_address_based_email_resolver("mailed"))
 
