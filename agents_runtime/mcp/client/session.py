@@ -7,6 +7,7 @@ import itertools
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from agents_runtime.errors import AgentError
@@ -269,12 +270,14 @@ class Session:
         progress, total, text = (notice.params.get(key) for key in ("progress", "total", "message"))
         if pending is None or pending.on_progress is None or not isinstance(progress, int | float):
             return
+        known_total = total if isinstance(total, int | float) else None
         try:
-            pending.on_progress(
-                progress, total if isinstance(total, int | float) else None, text if isinstance(text, str) else None
-            )
+            told = pending.on_progress(progress, known_total, text if isinstance(text, str) else None)
         except Exception:
             logger.exception("on_progress failed")
+        else:
+            if isawaitable(told):
+                self.client.spawn(_finish(told))
 
     async def _answer(self, request: Request) -> None:
         try:
@@ -309,6 +312,13 @@ class Session:
     def _routing(self, method: str, params: Params) -> dict[str, str]:
         version = self.transport.version
         return routing_headers(version, method, params) if version is not None and self.is_modern else {}
+
+
+async def _finish(told: Awaitable[object]) -> None:
+    try:
+        await told
+    except Exception:
+        logger.exception("on_progress failed")
 
 
 def _meta_of(params: Mapping[str, Any]) -> Params:

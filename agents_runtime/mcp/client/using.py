@@ -108,7 +108,7 @@ class McpUse:
         Args:
             server: or all of it as a dict: `{"serverId": ..., "name": ..., "arguments": {...}}`.
             timeout: seconds.
-            on_progress: called with the progress, the total or None, and a message or None.
+            on_progress: called with the progress, the total or None, and a message or None. Sync or async.
 
         Raises:
             McpError: the server answered with an error: it does not know the tool, for example.

@@ -5,8 +5,10 @@ python python_server.py http|json|sse
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
+from typing import Any
 
 import uvicorn
 from mcp.server import MCPServer
@@ -20,6 +22,12 @@ server = MCPServer("python", instructions="Python.")
 def add(a: int, b: int) -> int:
     """Add two numbers."""
     return a + b
+
+
+@server.tool()
+def echo(value: Any) -> str:
+    """Say it again."""
+    return json.dumps(value, sort_keys=True)
 
 
 @server.tool()
