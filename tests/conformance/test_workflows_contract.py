@@ -296,3 +296,9 @@ async def test_mistakes_of_an_agent(world, name):
     assert await world.call("FOREMAN", f"{name}-other", "look", name) is None
     unknown = await world.call("FOREMAN", name, "verb", "approve_workflow", "none")
     assert unknown[0] == "UnknownWorkflow"
+
+
+async def test_the_calls_of_the_earlier_python_api(world, name):
+    assert await world.call("FOREMAN", name, "start_by_name", name) == name
+    await noted(world, name, ['event {"kind": "told"}', 'complete "told"'])
+    assert await world.call("FOREMAN", name, "by_hand") == ["onboarding", "tea is green"]

@@ -230,6 +230,9 @@ class Errand(AgentWorkflow):
     async def nothing(self, event, step):
         return None
 
+    def colour(self, what):
+        return f"{what} is green"
+
 
 class Foreman(Agent):
     """Starts workflows, and notes what it hears of them."""
@@ -290,6 +293,14 @@ class Foreman(Agent):
             return await self.run_workflow("ERRAND", {"kind": kind, **(params or {})}, **(options or {}))
         except Exception as error:
             return about(error)[::2]
+
+    async def start_by_name(self, workflow_id):
+        """The form of the earlier Python API."""
+        return await self.run_workflow({"name": "errand", "input": {"kind": "tells"}, "id": workflow_id})
+
+    async def by_hand(self):
+        workflow = Errand.create({"name": "onboarding"})
+        return [workflow.workflow_name, await workflow.call("colour", "tea")]
 
     async def look(self, workflow_id):
         info = await self.get_workflow(workflow_id)
