@@ -85,6 +85,7 @@ def _bindings(project: Project) -> list[tuple[str, str]]:
         bases = project.classes[binding.class_name].__mro__
         kind = "Agent" if any(base.__module__ == "agents_runtime.agent" for base in bases) else "Durable Object"
         shown.append((binding.name, f"{kind} {binding.class_name}"))
+    shown += [(workflow.name, f"Workflow {workflow.class_name}") for workflow in config.workflows]
     if config.assets is not None and config.assets.binding:
         shown.append((config.assets.binding, f"files of {_short(config.assets.directory)}"))
     for name, value in config.vars.items():
