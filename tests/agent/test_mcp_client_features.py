@@ -442,3 +442,31 @@ async def test_a_person_who_is_asked_may_take_longer_than_the_call(runtime):
     await runtime.settle()
     await runtime.advance(minutes=10)
     assert await calling == {"content": []}
+
+
+@pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28"])
+async def test_an_agent_that_stays_awake_listens_again_when_the_server_is_used_again(runtime_factory, version):
+    runtime = runtime_factory(evict_before_every_event=False)
+    server = ScriptedServer(version)
+    server.list_changed = True
+    agent = user(runtime, server)
+    client = await runtime.connect(agent)
+    await agent.add()
+    await runtime.settle()
+    await runtime.advance(minutes=6)
+    await agent.use()
+    await runtime.settle()
+    server.offered["tools"] = [{**ECHO, "name": "new"}]
+    server.tell("notifications/tools/list_changed")
+    await client.expect(lambda frame: frame["type"] == FRAME and frame["mcp"]["tools"][0]["name"] == "new")
+    assert len(server.streams) == 2
+
+
+async def test_a_server_that_refuses_to_be_listened_to_is_asked_once_in_a_life(runtime_factory):
+    runtime = runtime_factory(evict_before_every_event=False)
+    server = ScriptedServer()
+    agent = user(runtime, server)
+    await agent.add()
+    for _ in range(3):
+        await agent.use()
+    assert [method for method, _, _, _ in server.seen].count("GET") == 1

@@ -75,7 +75,7 @@ class Listening:
         self._refresh = refresh
         self._used_ms = 0
         self._task: asyncio.Task[Any] | None = None
-        self._is_running = False
+        self._session: Session | None = None
         self._is_refused = False
         self._stale: set[str] = set()
         self._is_refreshing = False
@@ -94,11 +94,11 @@ class Listening:
         wanted = wants_listening(session.server) if self._limit_s > 0 else {}
         asks = self._limit_s > 0 and bool(session.client.capabilities) and not session.is_modern
         is_useful = wanted or asks or session.transport.kind == "sse"
-        if not self._is_running and not self._is_refused and is_useful:
-            self._is_running = True
+        if self._session is None and not self._is_refused and is_useful:
+            self._session = session
             self._opened.clear()
             self._spawn(self._run(session, wanted, idle))
-        if self._is_running and asks:
+        if self._session is session and asks:
             try:
                 await within(self._clock, OPENING_S, "the opening of a stream", _set(self._opened))
             except RemoteError as error:
@@ -107,7 +107,7 @@ class Listening:
     def stop(self) -> None:
         """Listen no more."""
         task, self._task = self._task, None
-        self._is_running = self._is_refused = False
+        self._session, self._is_refused = None, False
         self._opened.set()
         if task is not None:
             task.cancel()
@@ -115,7 +115,9 @@ class Listening:
     def told(self, notice: Notification) -> None:
         """Take a notification; what has changed is read again, once for many."""
         kinds = CHANGED.get(notice.method)
-        if kinds is not None:
+        if notice.method == "notifications/subscriptions/acknowledged":
+            self._opened.set()
+        elif kinds is not None:
             self._note_stale(kinds)
 
     def _note_stale(self, kinds: Iterable[str]) -> None:
@@ -134,12 +136,16 @@ class Listening:
             self._is_refreshing = False
 
     async def _run(self, session: Session, wanted: Params, idle: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if self._session is not session:
+            return
         self._task = asyncio.current_task()
         hearing = asyncio.get_running_loop().create_task(self._hear(session, wanted))
         timer = asyncio.get_running_loop().create_task(self._until_unused(session))
+        is_unused = False
         try:
             await asyncio.wait((hearing, timer), return_when=asyncio.FIRST_COMPLETED)
-            if timer.done():
+            is_unused = timer.done()
+            if is_unused:
                 await idle()
         except asyncio.CancelledError:
             if self._task is not None:
@@ -149,8 +155,8 @@ class Listening:
             timer.cancel()
             await asyncio.gather(hearing, timer, return_exceptions=True)
             if self._task is asyncio.current_task():
-                self._task, self._is_running = None, False
-                self._is_refused = not self._opened.is_set()
+                self._task, self._session = None, None
+                self._is_refused = not is_unused and not self._opened.is_set()
                 self._opened.set()
 
     async def _until_unused(self, session: Session) -> None:
