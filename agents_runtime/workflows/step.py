@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from agents_runtime._core.jsonx import plain
+from agents_runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from agents_runtime.workflows.line import Line
@@ -21,12 +22,18 @@ class AgentWorkflowStep:
     commit.
     """
 
-    def __init__(self, inner: Any, line: Line) -> None:  # noqa: ANN401 - the platform's
+    def __init__(self, inner: Any, line: Line | None) -> None:  # noqa: ANN401 - the platform's
         self._inner = inner
-        self._line = line
+        self._agent_line = line
         self._count = 0
         self.has_reported = False
         """Whether the agent was told that the workflow has ended."""
+
+    @property
+    def _line(self) -> Line:
+        if self._agent_line is None:
+            raise UsageError("no agent started this workflow: start it with `await agent.run_workflow(...)`")
+        return self._agent_line
 
     def do(self, *args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], Callable[[], Awaitable[Any]]]:  # noqa: ANN401 - the platform's
         """Make a function a durable step: `@step.do("charge", config={"retries": {"limit": 3, "delay": "5 seconds"}})`.
@@ -50,13 +57,15 @@ class AgentWorkflowStep:
 
     async def report_complete(self, result: object = None) -> None:
         """Tell the agent that the workflow has ended. Done for you when `run` returns."""
+        report = self._line.callback("complete", result=plain(result, "result"))
         self.has_reported = True
-        await self.tell("report_complete", self._line.callback("complete", result=plain(result, "result")))
+        await self.tell("report_complete", report)
 
     async def report_error(self, error: object) -> None:
         """Tell the agent that the workflow has failed, and why. Done for you when `run` raises."""
+        report = self._line.callback("error", error=str(error))
         self.has_reported = True
-        await self.tell("report_error", self._line.callback("error", error=str(error)))
+        await self.tell("report_error", report)
 
     async def send_event(self, event: object) -> None:
         """Give the agent something for its `on_workflow_event`."""
@@ -76,9 +85,10 @@ class AgentWorkflowStep:
 
     async def tell(self, what: str, message: Mapping[str, object]) -> None:
         """Tell the agent something in a step of its own."""
+        line = self._line
         self._count += 1
 
         async def told() -> None:
-            await self._line.say(message)
+            await line.say(message)
 
         await self._inner.do(f"__agent_{what}_{self._count}", config=_CONFIG)(told)()

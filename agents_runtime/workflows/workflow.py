@@ -199,7 +199,7 @@ class AgentWorkflow(WorkflowEntrypoint, Generic[AgentType]):
         )
         self._id, self._name = event["instanceId"], name or event.get("workflowName")
         if origin is None:
-            return await run(self, event, AgentWorkflowStep(step, cast("Any", None)))
+            return await run(self, event, AgentWorkflowStep(step, None))
         self._line = Line(self.env, origin, self.workflow_name, self.workflow_id, step)
         steps = AgentWorkflowStep(step, self._line)
         try:

@@ -418,6 +418,28 @@ async def test_what_is_not_tracked_any_more_still_reports(runtime, shop):
     assert (await (await runtime.env.OrderFlow.get(other)).status())["status"] == "complete"
 
 
+async def test_a_workflow_that_no_agent_started(runtime):
+    class Alone(AgentWorkflow):
+        async def run(self, event, step):
+            answer = await self.wait_for_approval(step, timeout="1 hour")
+            found = [self.workflow_id, self.workflow_name, event["payload"], answer]
+            for work in (lambda: self.report_progress(1), lambda: step.send_event(1), lambda: step.report_complete(1)):
+                try:
+                    await work()
+                except UsageError as error:
+                    found.append(str(error).partition(":")[0])
+            return found
+
+    runtime.bind(Alone)
+    await runtime.settle()
+    instance = await runtime.env.Alone.create({"id": "i", "params": {"a": 1}})
+    await instance.sendEvent({"type": "approval", "payload": {"approved": True, "metadata": {"by": "ada"}}})
+    await runtime.settle()
+    assert (await instance.status())["output"] == [
+        "i", "alone", {"a": 1}, {"by": "ada"}, *["no agent started this workflow"] * 3,
+    ]  # fmt: skip
+
+
 async def test_a_vanished_binding_is_noticed(runtime, shop, caplog):
     await shop.order("tea", id="old")
     await runtime.settle()

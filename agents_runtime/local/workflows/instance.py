@@ -42,7 +42,7 @@ META = "workflow"
 RETRY_MS = 1_000
 """How long an instance waits whose journal could not be written."""
 
-STOP_NOTICED_S = 1.0
+STOP_NOTICED_S = 0.25
 """How soon an instance in memory notices that its host stops."""
 
 _STATUS = {"completed": "complete", "failed": "errored", "cancelled": "terminated", "pending": "queued"}
