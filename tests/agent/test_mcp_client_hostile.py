@@ -347,3 +347,20 @@ async def test_a_destroyed_agent_leaves_nothing_behind(runtime):
     await agent.destroy()
     await runtime.settle()
     assert (await agent.get_mcp_servers())["servers"] == {}
+
+
+async def test_an_old_server_that_is_silent_about_the_new_is_served_in_the_old_way(runtime):
+    server = ScriptedServer()
+    gone = asyncio.Event()
+
+    async def silent():
+        await gone.wait()
+        return Response("late", status=500)
+
+    server.broken = lambda message: silent() if message.get("method") == "server/discover" else None
+    agent = victim(runtime, server)
+    adding = asyncio.ensure_future(agent.add())
+    await runtime.settle()
+    await runtime.advance(seconds=10)
+    assert (await adding)["state"] == "ready"
+    gone.set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
-from agents_runtime.mcp.client.errors import HttpRefusal, ProtocolFailure
+from agents_runtime.mcp.client.errors import HttpRefusal, McpTimeout, ProtocolFailure
 from agents_runtime.mcp.protocol.messages import McpError, Params
 from agents_runtime.mcp.protocol.versions import (
     LEGACY_VERSIONS,
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from agents_runtime.mcp.client.session import Session
 
 OPEN_TIMEOUT_S = 20.0
+PROBE_TIMEOUT_S = 10.0
+"""Some older servers never answer what they do not know; then `initialize` is tried."""
 
 
 async def open_session(session: Session, versions: Sequence[str]) -> None:
@@ -45,8 +47,10 @@ async def _discovered(session: Session, versions: Sequence[str], *, has_other: b
     for _ in range(2):
         session.transport.version = version
         try:
-            result = await session.request("server/discover", timeout_s=OPEN_TIMEOUT_S)
-        except (McpError, HttpRefusal, ProtocolFailure) as error:
+            result = await session.request(
+                "server/discover", timeout_s=PROBE_TIMEOUT_S if has_other else OPEN_TIMEOUT_S
+            )
+        except (McpError, HttpRefusal, McpTimeout, ProtocolFailure) as error:
             known = _versions_in(error)
             shared = next((each for each in versions if each in known), None)
             if shared is not None:

@@ -45,6 +45,9 @@ logger = logging.getLogger("agents_runtime")
 
 REQUEST_TIMEOUT_S = 60.0
 NOTICE_TIMEOUT_S = 10.0
+SPARE_S = 1.0
+"""What the network gets beyond the time of a request, so that it is the request that is too late."""
+
 MAX_INPUT_ROUNDS = 10
 """How often one request may ask for more input."""
 
@@ -177,7 +180,9 @@ class Session:
         pending = _Pending(asyncio.get_running_loop().create_future(), on_progress)
         self._pending[request_id] = pending
         sending = asyncio.get_running_loop().create_task(
-            self.transport.exchange(message, {**self._routing(method, params), **headers}, timeout_s, self.deliver)
+            self.transport.exchange(
+                message, {**self._routing(method, params), **headers}, timeout_s + SPARE_S, self.deliver
+            )
         )
         try:
             return await self._first(pending.answer, sending, method)
