@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agents_runtime._core.capability import capability
     from agents_runtime._core.decisions import ApprovalStatus
     from agents_runtime._core.durations import Duration
-    from agents_runtime._core.jsonx import Json
     from agents_runtime.approvals.approvals import Approvals
     from agents_runtime.approvals.store import ApprovalInfo
 
@@ -25,7 +24,7 @@ class ApprovalVerbs:
 
     async def wait_for_approval(
         self, request: str | Mapping[str, object], /, *, details: object = None, timeout: Duration | None = None
-    ) -> Json:
+    ) -> Any:  # noqa: ANN401 - the user's own JSON
         """Wait until a person approves: `await self.wait_for_approval({"request_id": "refund-7", "amount": 50})`.
 
         The request is stored and every connected client is told, as is whoever connects while it is pending. Returns

@@ -14,7 +14,6 @@ from agents_runtime.tasks.engine import Order
 from agents_runtime.tasks.models import STATES, TaskInfo, TaskState, metadata_of
 
 if TYPE_CHECKING:
-    from agents_runtime._core.jsonx import Json
     from agents_runtime.tasks.engine import Tasks
 
 DEFAULT_LIMIT = 100
@@ -43,7 +42,7 @@ class TaskRun:
     def __repr__(self) -> str:
         return f"<run {self.run_id} of task {self.task}>"
 
-    def __await__(self) -> Generator[Any, Any, Json]:
+    def __await__(self) -> Generator[Any, Any, Any]:
         return self._tasks.outcome(self.run_id).__await__()
 
     @property

@@ -21,7 +21,6 @@ from agents_runtime.tasks.models import (
 
 if TYPE_CHECKING:
     from agents_runtime._core.capability import Done
-    from agents_runtime._core.jsonx import Json
     from agents_runtime.tasks.attempt import Attempt
     from agents_runtime.tasks.steps import Steps
 
@@ -162,7 +161,7 @@ class Step:
         *,
         request_id: str | None = None,
         timeout: Duration | None = None,
-    ) -> Json:
+    ) -> Any:  # noqa: ANN401 - the user's own JSON
         """Wait until a person approves; the agent may leave memory meanwhile. Returns what `approve` was given.
 
         Connected clients are told. Somebody calls `agent.approve(request_id)` or `agent.reject(request_id)`.

@@ -105,7 +105,7 @@ class AgentWorkflow(WorkflowEntrypoint, Generic[AgentType]):
         step_name: str = APPROVAL_STEP,
         timeout: Duration = _TIMEOUT,
         event_type: str = APPROVAL_EVENT,
-    ) -> Json:
+    ) -> Any:  # noqa: ANN401 - the user's own JSON
         """Wait until somebody calls `agent.approve_workflow(id)`; returns the metadata given there.
 
         Meanwhile the agent tracks the workflow as `waiting`.

@@ -24,6 +24,7 @@ async def order_of(project, workflow_id):
 
 
 async def until_step(project, workflow_id, step):
+    found = {}
     for _ in range(200):
         found = await order_of(project, workflow_id)
         if step in found.get("done", []) or "end" in found:

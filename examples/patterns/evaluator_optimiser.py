@@ -14,6 +14,7 @@ class Poet(Agent):
     @task
     async def haiku(self, step, topic):
         remarks: list[str] = []
+        draft = ""
         for number in range(MOST_ROUNDS):
             heeding = "".join(f". Heed: {remark}" for remark in remarks)
             draft = await step.do(f"draft {number}", ask, f"Haiku about {topic}{heeding}")

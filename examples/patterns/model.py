@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 
 
 async def ask(prompt: str) -> str:
@@ -15,7 +16,7 @@ async def ask(prompt: str) -> str:
     return f"I have nothing to say about “{prompt[:40]}”."
 
 
-RULES = [
+RULES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"^outline (.+)", lambda found: f"origin of {found[1]}; making {found[1]}; drinking {found[1]}"),
     (r"^write about (.+)", lambda found: f"{found[1].capitalize()} is worth a chapter."),
     (r"^translate into german: (.+)", lambda found: f"[de] {found[1]}"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from workers import Response
@@ -222,7 +223,7 @@ async def test_a_question_is_the_answer_to_a_call_over_rpc(runtime):
 
 
 async def test_a_session_belongs_to_whoever_opened_it(runtime):
-    client = Client(runtime)
+    client: Any = Client(runtime)
     send, client.user = client.send, "ada"
 
     async def send_as_user(body, **given):
@@ -448,7 +449,7 @@ async def test_sessions_without_event_store_stream_without_ids(runtime):
 
 
 async def test_made_by_hand_it_answers_as_well():
-    agent = Desk.create()
+    agent: Any = Desk.create()
     opening = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-11-25"}}
     assert (await agent.handle_mcp_message(opening))["result"]["serverInfo"]["name"] == "Desk"
     call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "count"}}

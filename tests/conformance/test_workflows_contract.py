@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 FATAL = "WorkflowFatalError"
 BAD_CONFIG = (
@@ -11,7 +12,7 @@ BAD_CONFIG = (
 )
 
 
-async def ended(world, name, workflow_id, seconds=10.0):
+async def ended(world, name, workflow_id, seconds=10.0) -> Any:
     """The status of one of the platform's own instances, once it has ended."""
     found = None
     for _ in range(int(seconds / 0.02)):
@@ -211,6 +212,7 @@ async def test_an_agent_hears_of_progress_and_end(world, name):
             'complete {"found": [1, 2], "id": "%s", "name": "ERRAND"}' % name,  # noqa: UP031 - JSON has braces
         ],
     )
+    found: Any = None
     for _ in range(100):
         found = await world.call("FOREMAN", name, "verb", "get_workflow_status", "errand", name)
         if found["status"] == "complete":

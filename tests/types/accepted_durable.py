@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, assert_type
 
 from agents_runtime import Agent, task
-from agents_runtime._core.jsonx import Json
 from agents_runtime.fibers.models import Fiber, FiberInfo, FiberRecovery, FiberResolution
 from agents_runtime.tasks.models import TaskInfo
 from agents_runtime.tasks.runs import TaskRun
@@ -20,7 +19,7 @@ class Researcher(Agent[dict[str, Any]]):
         assert_type(await step.do("count", self.count, plan), int)
         await step.sleep("rest", 5)
         await step.status("half way")
-        assert_type(await step.wait_for_approval("boss", {"topic": topic}, timeout="1 day"), Json)
+        assert_type(await step.wait_for_approval("boss", {"topic": topic}, timeout="1 day"), Any)
         return plan
 
     async def plan(self, topic: str) -> list[str]:
@@ -32,11 +31,11 @@ class Researcher(Agent[dict[str, Any]]):
     async def start(self) -> None:
         run = await self.tasks.run(self.research, "bees", idempotency_key="k")
         assert_type(run, TaskRun)
-        assert_type(await run, Json)
+        assert_type(await run, Any)
         assert_type(await self.tasks.get(run.run_id), TaskInfo | None)
         assert_type(await self.run_fiber("index", self.index), int)
         assert_type(await self.start_fiber("index", lambda: self.plan("x")), FiberInfo)
-        assert_type(await self.wait_for_approval({"request_id": "x"}), Json)
+        assert_type(await self.wait_for_approval({"request_id": "x"}), Any)
 
     async def index(self, fiber: Fiber) -> int:
         fiber.stash({"at": 1})

@@ -43,6 +43,6 @@ class Order(AgentWorkflow[Shop]):
         reserved: int = await reserve()
         await step.sleep("nap", "1 day")
         await step.merge_agent_state({"reserved": reserved})
-        assert_type(await self.wait_for_approval(step, timeout="7 days"), Json)
+        assert_type(await self.wait_for_approval(step, timeout="7 days"), Any)
         assert_type(self.workflow_id, str)
         return {"reserved": reserved}

@@ -119,7 +119,7 @@ class Member(Agent):
 class Team(Member):
     """The root, with a gate. A member starts another one while the root starts."""
 
-    async def on_start(self):
+    async def on_start(self):  # pyright: ignore[reportIncompatibleMethodOverride] - a hook may be either
         super().on_start()
         if self.name.endswith("-starter"):
             first = await self.sub_agent(Member, "first")

@@ -28,7 +28,7 @@ class Raw(WorkflowEntrypoint):
     async def run(self, event, step):
         return await getattr(self, event["payload"]["kind"])(event, step)
 
-    async def values(self, event, step):
+    async def values(self, event, step: Any):
         @step.do("first")
         async def first():
             return {"n": event["payload"]["n"] + 1, "none": None, "whole": 1.0, "list": [1, "two"]}
@@ -56,7 +56,7 @@ class Raw(WorkflowEntrypoint):
             for kind in (ValueError, TypeError, KeyError, RuntimeError, NonRetryableError)
         ]
 
-    async def failure(self, step, kind):
+    async def failure(self, step: Any, kind):
         attempts = []
 
         @step.do("fail", config=TWICE)
@@ -69,8 +69,8 @@ class Raw(WorkflowEntrypoint):
         except Exception as error:
             return [*about(error), attempts]
 
-    async def mistakes(self, event, step):
-        found = []
+    async def mistakes(self, event, step: Any):
+        found: list[Any] = []
 
         async def record(work):
             try:
@@ -128,7 +128,7 @@ class Raw(WorkflowEntrypoint):
         naps = await asyncio.gather(nap(1, 0.15), nap(2, 0.05), nap(3, 0.1), step.sleep("rest", 20))
         return [naps, order]
 
-    async def shared(self, event, step):
+    async def shared(self, event, step: Any):
         made = []
 
         @step.do("base")
@@ -164,7 +164,7 @@ class Raw(WorkflowEntrypoint):
 
         return await after()
 
-    async def long_step(self, event, step):
+    async def long_step(self, event, step: Any):
         foreman = self.env.FOREMAN.getByName(event["payload"]["for"])
 
         @step.do("long", config={"retries": {"limit": 3, "delay": 10}})

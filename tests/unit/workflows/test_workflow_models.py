@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -44,7 +45,7 @@ def test_criteria_are_checked():
     with pytest.raises(UsageError, match="can be compared"):
         criteria_of(None, None, {"a": [1]})
     with pytest.raises(UsageError, match="must be a dict"):
-        metadata_of([1])
+        metadata_of(cast("Any", [1]))
     assert page_limit(500) == 100
     with pytest.raises(UsageError, match="limit"):
         page_limit(0)

@@ -2,6 +2,7 @@
 
 import email
 import json
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from agents_runtime.errors import StorageError
 from agents_runtime.local.mail.outbox import DiskOutbox, MemoryOutbox, SentMail, changed
 
 
-def mail(number=1, status="kept"):
+def mail(number=1, status: Any = "kept"):
     raw = f"Subject: =?utf-8?q?n=C2=BA?= {number}\r\n\r\nHallo {number}\r\n".encode()
     return SentMail(f"{1_760_000_000_000 + number:013d}-abcdefghij", "send", "a@b", ("c@d", "e@f"), number, raw, status)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.mail_server import OK, content_of, post_office
 WITHIN_S = 10.0
 
 
-def mail(number=1, to=("bob@example.com",), text="Grüße", status="waiting"):
+def mail(number=1, to=("bob@example.com",), text="Grüße", status: Any = "waiting"):
     raw = f"From: a@example.com\r\nSubject: {number}\r\n\r\n{text}\r\n".encode()
     return SentMail(f"{1_760_000_000_000 + number:013d}-abcdefghij", "send", "a@example.com", to, number, raw, status)
 

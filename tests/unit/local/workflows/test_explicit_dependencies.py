@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from workers import WorkflowEntrypoint
 
@@ -10,7 +12,7 @@ from agents_runtime.local.workflows.instance import Served
 
 
 class Old(WorkflowEntrypoint):
-    async def run(self, event, step):
+    async def run(self, event, step: Any):
         made = []
 
         @step.do("base")
