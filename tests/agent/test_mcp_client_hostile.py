@@ -364,3 +364,24 @@ async def test_an_old_server_that_is_silent_about_the_new_is_served_in_the_old_w
     await runtime.advance(seconds=10)
     assert (await adding)["state"] == "ready"
     gone.set()
+
+
+async def test_lists_of_megabytes_are_not_kept(runtime):
+    server = ScriptedServer()
+    page = [{**ECHO, "description": "x" * 3_000_000}]
+
+    def flood(message):
+        cursor = int(message.get("params", {}).get("cursor", 0)) + 1
+        tools = [{**page[0], "name": f"t{cursor}"}]
+        return (
+            answer(message, {"tools": tools, "nextCursor": str(cursor)})
+            if message.get("method") == "tools/list"
+            else None
+        )
+
+    server.broken = flood
+    agent = victim(runtime, server)
+    assert (await agent.add())["state"] == "connected"
+    assert (await state_of(agent))[1] == "the server lists more than 8,388,608 characters"
+    assert server.methods().count("tools/list") == 3
+    assert (await agent.get_mcp_servers())["tools"] == []

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from agents_runtime._core.jsonx import dumps
+from agents_runtime.mcp.client.errors import ProtocolFailure
 from agents_runtime.mcp.protocol.headers import mirrored_params, param_headers
 from agents_runtime.mcp.protocol.messages import McpError, Params
 from agents_runtime.mcp.protocol.versions import METHOD_NOT_FOUND
@@ -21,6 +23,9 @@ logger = logging.getLogger("agents_runtime")
 MAX_PAGES = 64
 MAX_ITEMS = 5_000
 """The most tools, and so on, of one server."""
+
+MAX_CATALOGUE_CHARS = 8 * 1024 * 1024
+"""The most JSON in all lists of one server together: it is held in memory and sent to clients."""
 
 MAX_NAME_CHARS = 1_024
 DISCOVERY_TIMEOUT_S = 15.0
@@ -99,7 +104,8 @@ async def discover(session: Session, kinds: Iterable[str] = tuple(KINDS), max_pa
         RemoteError: it could not be reached, broke the protocol, or offers more than is read.
     """
     capabilities = capabilities_of(session.server)
-    return {kind: await _listed(session, kind, max_pages) for kind in kinds if KINDS[kind][0] in capabilities}
+    budget = _Budget()
+    return {kind: await _listed(session, kind, max_pages, budget) for kind in kinds if KINDS[kind][0] in capabilities}
 
 
 def capabilities_of(server: Params) -> Params:
@@ -114,7 +120,20 @@ def instructions_of(server: Params) -> str | None:
     return instructions if isinstance(instructions, str) else None
 
 
-async def _listed(session: Session, kind: str, max_pages: int) -> Items:
+class _Budget:
+    """What may still be read of one server."""
+
+    def __init__(self) -> None:
+        self._left = MAX_CATALOGUE_CHARS
+
+    def spend(self, page: Params) -> None:
+        """Count a page. Raises ProtocolFailure when it is too much."""
+        self._left -= len(dumps(page))
+        if self._left < 0:
+            raise ProtocolFailure(f"the server lists more than {MAX_CATALOGUE_CHARS:,} characters")
+
+
+async def _listed(session: Session, kind: str, max_pages: int, budget: _Budget) -> Items:
     _, method, key, problem = KINDS[kind]
     found: dict[str, Params] = {}
     cursor: str | None = None
@@ -127,6 +146,7 @@ async def _listed(session: Session, kind: str, max_pages: int) -> Items:
             if error.error_code == METHOD_NOT_FOUND:
                 break
             raise
+        budget.spend(page)
         items = page.get(_FIELDS.get(kind, kind))
         for item in cast("list[object]", items) if isinstance(items, list) else []:
             _take(found, item, key, problem, session.client.server_id, kind)
