@@ -12,7 +12,7 @@ const PHONE = { viewport: { width: 390, height: 844 } };
 const NARROW = { viewport: { width: 320, height: 640 } };
 
 /** Kills the server, waits until `page` has noticed, starts it again and waits until all `pages` are back. */
-async function killAndStart({ ask }, weather, pages, isDown, isUp) {
+export async function killAndStart({ ask }, weather, pages, isDown, isUp) {
   weather.serverMayBeDown = true;
   await ask("kill");
   for (const page of pages) await isDown(page);
@@ -22,8 +22,8 @@ async function killAndStart({ ask }, weather, pages, isDown, isUp) {
   weather.serverMayBeDown = false;
 }
 
-const live = (page) => shows(page, "#status", "live");
-const down = (page) => shows(page, "#status", "reconnecting …");
+export const live = (page) => shows(page, "#status", "live");
+export const down = (page) => shows(page, "#status", "reconnecting …");
 
 async function fitsTheWidth(page) {
   const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
@@ -44,7 +44,7 @@ async function picture(page, folder, name) {
   if (folder) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
 }
 
-async function fitsEveryScreen(page, pictures) {
+export async function fitsEveryScreen(page, pictures) {
   for (const [name, { viewport }] of Object.entries({ desktop: { viewport: { width: 1280, height: 800 } }, phone: PHONE, narrow: NARROW })) {
     await page.setViewportSize(viewport);
     for (const colorScheme of ["light", "dark"]) {
