@@ -5,6 +5,8 @@ import email.policy
 
 import pytest
 
+from tests.conformance.differences import differs
+
 HEAD = (
     "From: Ada <ada@example.com>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nMessage-ID: <1@example.com>\r\n"
     "X-Custom: yes\r\n"
@@ -65,6 +67,12 @@ async def test_several_things_in_order_with_pauses(world, name):
     assert len(outcome["replies"]) == 1
 
 
+@differs(
+    "Where mails may be forwarded to",
+    workers="Only to addresses that you have verified for your account; others are an error.",
+    local="Anywhere: it goes to the outbox, and from there to your SMTP server if there is one.",
+    why="There is no account on a laptop. An agent hears of a refusal as `RemoteError`; be ready for it.",
+)
 async def test_what_the_platform_refuses_is_told_to_the_agent(world, name):
     await deliver(world, name, "reply one\r\ntry refused@example.com" if world.is_real else "try boss@example.com")
     noted = (await report(world, name))["noted"]

@@ -13,6 +13,7 @@ import json
 import pytest
 
 import agents_runtime
+from tests.conformance.differences import differs
 from tests.conformance.test_agents_contract import joined
 from tests.conformance.test_mcp_client_contract import peers
 from tests.conformance.test_objects_contract import until
@@ -41,6 +42,12 @@ async def test_create_binds_an_agent_to_its_object(world, name):
     assert await world.call("CHAT", name, "try_create") == [True, True, True, 3]
 
 
+@differs(
+    "`Agent.create()` without a `ctx`",
+    workers="An error that says what is missing.",
+    local="An agent in memory, without any host: for scripts and the smallest of tests.",
+    why="Storage on Workers belongs to a Durable Object. There, give `create` the `ctx` and `env` of one.",
+)
 async def test_create_needs_no_object_outside_of_workers(world, name):
     said = await world.call("CHAT", name, "try_create_alone")
     if world.is_real:
