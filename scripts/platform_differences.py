@@ -16,9 +16,9 @@ HEAD = """# Where the local host differs from Workers
 <!-- Written by scripts/platform_differences.py from tests/conformance. Change it there. -->
 
 The same tests run on the local host, in memory and on disk, and inside the real Workers runtime. They say what
-`ctx.storage`, alarms, WebSockets, calls between objects, mails, workflows, facets and outgoing requests do, and what agents make
-of them: state, schedules, tasks, sub-agents, MCP. Where the hosts disagreed the local host was corrected, down to the error texts.
-What is left is on this page, with its reason.
+`ctx.storage`, alarms, WebSockets, calls between objects, mails, workflows, facets and outgoing requests do, and what
+agents make of them: state, schedules, tasks, sub-agents, MCP. Where the hosts disagreed the local host was corrected,
+down to the error texts. What is left is on this page, with its reason.
 
 ## Shown by a test
 """
