@@ -36,7 +36,7 @@ GREETING_FRAMES = 3
 AGENT, BY_HAND, JAVASCRIPT = "Agent", "by hand", "JS SDK"
 TARGETS = {"echo": 1.5, "increment": 1.5, "connect": 2.0}
 WHAT = {"echo": "RPC echo", "increment": "RPC durable increment", "connect": "connect, to the last greeting frame"}
-IMPORT_MS, IMPORT_MIB, UPLOAD_KIB = 150, 2.0, 300
+IMPORT_MS, IMPORT_MIB, UPLOAD_KIB = 150, 2.0, 500
 HOW_TO_READ = """\
 Real workerd with real Pyodide, one client on 127.0.0.1, one call at a time, compression off. *Agent* and *by hand* are
 in `platform/platform_objects.py`: the same calls, once through `Agent` and once in a bare `DurableObject` with the SDK
