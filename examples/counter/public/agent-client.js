@@ -32,8 +32,9 @@ export class AgentClient {
   }
 
   /**
-   * Events: state; message (any other text, decoded when it is JSON); status; rejected (the agent did not accept our
-   * setState: a text); refused (the server closed the connection for good: { code, reason }).
+   * Events: state; mcp (the agent's MCP servers and what they offer); message (any other text, decoded when it is JSON);
+   * status; rejected (the agent did not accept our setState: a text); refused (the server closed the connection for
+   * good: { code, reason }).
    */
   on(event, listener) {
     if (!this.#listeners.has(event)) this.#listeners.set(event, new Set());
@@ -111,6 +112,7 @@ export class AgentClient {
     try { frame = JSON.parse(data); } catch { /* not JSON: the agent sent plain text or bytes */ }
     if (frame?.type === "rpc") this.#answer(frame);
     else if (frame?.type === "cf_agent_state") this.#emit("state", (this.state = frame.state));
+    else if (frame?.type === "cf_agent_mcp_servers") this.#emit("mcp", frame.mcp);
     else if (frame?.type === "cf_agent_state_error") this.#emit("rejected", frame.error);
     else if (!String(frame?.type).startsWith("cf_agent_")) this.#emit("message", frame);
   }

@@ -87,3 +87,87 @@ export const full_page_of_the_server_fits = ({ host, pictures }) => withPages(as
   await page.locator("#question").waitFor();
   await fitsEveryScreen(page, pictures);
 });
+
+// The client
+
+const stateOf = (page, server) => page.locator(`[data-server="${server}"] .pill`).textContent();
+const is = (page, server, state) => until(async () => (await page.locator(`[data-server="${server}"] .pill`).count()) && (await stateOf(page, server)) === state, `${server} to be ${state}`);
+const consent = (page) => page.click('[data-server="vault"] a');
+const look = async (page) => {
+  await choose(page, "vault.look");
+  await submit(page);
+  await shows(page, "#result", "In the chest there are 42 gold coins of Ada.");
+};
+
+export const servers_are_added_used_and_left = ({ host, name }) => withPages(async (open) => {
+  const [page, other] = [await open(`http://${host}/?name=${name}`), await open(`http://${host}/?name=${name}`)];
+  for (const one of [page, other]) await live(one);
+  await page.click("[data-name=words]");
+  for (const one of [page, other]) await is(one, "words", "ready");
+  await choose(other, "words.count");
+  await other.fill("#form [name=text]", "to be or not");
+  await submit(other);
+  await until(async () => (await other.textContent("#result")).includes("letters"), "the answer");
+  assert.deepEqual(await result(other), { words: 4, letters: 9 });
+  await page.fill("#name", "nobody");
+  await page.fill("#url", "http://127.0.0.1:9/mcp");
+  await page.click("#add button[type=submit]");
+  await until(async () => (await page.locator('[data-server="nobody"] .pill').count()) && (await stateOf(page, "nobody")) === "failed", "the failure", 25_000);
+  assert.notEqual(await page.textContent('[data-server="nobody"] .error'), "");
+  await page.click('[data-server="nobody"] [aria-label^=Leave]');
+  await page.click('[data-server="words"] [aria-label^=Leave]');
+  for (const one of [page, other]) await until(() => one.isVisible("#nothing"), "an empty list");
+  assert.equal(await other.isVisible("#form"), false);
+});
+
+export const hub_is_let_in_when_the_server_is_killed = (given) => withPages(async (open, { weather }) => {
+  const home = `http://${given.host}/?name=${given.name}`;
+  const [page, other] = [await open(home), await open(home)];
+  for (const one of [page, other]) await live(one);
+  await page.click("[data-name=vault]");
+  for (const one of [page, other]) await is(one, "vault", "authenticating");
+  await consent(page);
+  await page.locator("h1", { hasText: "The vault" }).waitFor();
+  await killAndStart(given, weather, [other], down, live); // while the person reads the question
+  await page.click("[value=yes]");
+  await page.waitForURL(home);
+  for (const one of [page, other]) await is(one, "vault", "ready");
+  await look(page);
+  await killAndStart(given, weather, [page, other], down, live);
+  for (const one of [page, other]) await is(one, "vault", "ready");
+  await look(other);
+});
+
+export const hub_is_kept_out_and_asks_again = (given) => withPages(async (open) => {
+  const page = await open(`http://${given.host}/?name=${given.name}`);
+  await live(page);
+  await page.click("[data-name=vault]");
+  await is(page, "vault", "authenticating");
+  await consent(page);
+  await page.click("[value=no]");
+  await live(page);
+  assert.match(await page.textContent("#problem"), /^You were sent back: /);
+  await is(page, "vault", "failed");
+  await page.click('[data-server="vault"] >> text=Try again');
+  await is(page, "vault", "authenticating");
+  await consent(page);
+  await page.click("[value=yes]");
+  await is(page, "vault", "ready");
+  await look(page);
+});
+
+export const full_page_of_the_hub_fits = ({ host, name, pictures }) => withPages(async (open) => {
+  const page = await open(`http://${host}/?name=${name}`);
+  await live(page);
+  await page.fill("#name", "x".repeat(40));
+  await page.fill("#url", `http://${host}/words/mcp`);
+  await page.click("#add button[type=submit]");
+  for (const server of ["words", "vault"]) await page.click(`[data-name=${server}]`);
+  await is(page, "words", "ready");
+  await is(page, "vault", "authenticating");
+  await choose(page, "words.shout");
+  await page.fill("#form [name=text]", "a-very-long-word".repeat(9));
+  await submit(page);
+  await until(async () => (await page.textContent("#result")).includes("WORD!"), "the answer");
+  await fitsEveryScreen(page, pictures);
+});
