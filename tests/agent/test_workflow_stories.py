@@ -384,7 +384,7 @@ async def test_a_hook_that_fails_is_reported_and_not_repeated(runtime):
 
 async def test_a_hook_that_was_interrupted_is_called_again(runtime):
     class Slow(Shop):
-        async def on_workflow_complete(self, name, workflow_id, result):  # pyright: ignore[reportIncompatibleMethodOverride]
+        async def on_workflow_complete(self, name, workflow_id, result):  # pyright: ignore[reportIncompatibleMethodOverride] # may be either
             self.note("begun")
             await asyncio.sleep(0.01)
             if len(self.notes()) < 2:
