@@ -138,7 +138,8 @@ treasure = McpServer("vault", "1.0.0")
 @treasure.tool
 async def look(inside: str = "the chest") -> str:
     """Look into something in the vault."""
-    return f"In {inside} there are 42 gold coins of {get_mcp_auth_context().props['name']}."
+    owner = get_mcp_auth_context()
+    return f"In {inside} there are 42 gold coins of {owner.props['name'] if owner else 'nobody'}."
 
 
 vault = create_mcp_handler(treasure, route="/vault/mcp", auth=who)
