@@ -70,6 +70,7 @@ class Wakeups:
         """Take note that the alarm went off, and its handler runs until `handled` or `postpone`."""
         self._is_firing = True
         self._fallback_ms = None
+        self._alarm.fired()
         self._forget()
 
     def arm_fallback(self, when_ms: int) -> None:

@@ -65,6 +65,10 @@ class Alarm(Protocol):
         """Arm the alarm, or clear it with None. Committed with the writes of the same turn."""
         ...
 
+    def fired(self) -> None:
+        """Take note that the alarm's handler begins: the slot is empty from now on, until it is set."""
+        ...
+
 
 class Clock(Protocol):
     """Time. Tests move it by hand."""

@@ -65,6 +65,9 @@ class AlarmSlot:
         """The alarm as the object sees it: its handler has no alarm until it sets one."""
         return None if self.is_firing and not self.was_set else self.stored_ms
 
+    def fired(self) -> None:
+        """Nothing to note: `is_firing` says it."""
+
     def set_ms(self, when_ms: int | None) -> None:
         if when_ms is None:
             self._database.delete_meta(ALARM_KEY)

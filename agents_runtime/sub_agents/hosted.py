@@ -113,7 +113,6 @@ class Hosted:
             await self._agent.get_queues()
             return await self._children().adopt(payload)
         if op == "alarm":
-            platform.alarm.fired()
             return await self._agent.alarm()
         if op == "connect":
             return await self._connect(platform, payload)

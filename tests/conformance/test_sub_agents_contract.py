@@ -19,7 +19,7 @@ def url_of(name: str, path: list[str]) -> str:
     return f"/agents/team/{name}" + "".join(f"/sub/member/{quote(step, safe='')}" for step in path)
 
 
-async def until(read: Any, wanted: Any, seconds: float = 6.0) -> None:
+async def until(read: Any, wanted: Any, seconds: float = 15.0) -> None:
     """Wait for `await read()` to be what is wanted."""
     async with asyncio.timeout(seconds):
         while (found := await read()) != wanted:
@@ -70,6 +70,13 @@ async def test_schedules_queue_and_tasks_run_in_a_child(world, name, path):
     await until(lambda: world.call("TEAM", name, "below", path, "notes"), ["planned", "1", "2"])
     await world.call("TEAM", name, "below", path, "begin")
     await until(lambda: world.call("TEAM", name, "below", path, "notes"), ["planned", "1", "2", "first", "second"])
+
+
+@pytest.mark.parametrize("path", [[], ["a"]], ids=["root", "child"])
+async def test_no_link_of_a_long_chain_of_alarms_is_lost(world, name, path):
+    await world.call("TEAM", name, "below", path, "chain", 100)
+    notes = [str(number) for number in range(100, -1, -1)]
+    await until(lambda: world.call("TEAM", name, "below", path, "notes"), notes, 30)
 
 
 async def test_a_child_plans_while_its_root_starts(world, name):

@@ -57,6 +57,10 @@ class WorkersKeyValue:
         return [str(entry[0]) for entry in self._kv.list(to_json_value({"prefix": prefix}))]
 
 
+FIRED_EARLY_MS = 10
+"""By how much the platform may be early at most, seen from here. After it fired, no alarm is set for a time before."""
+
+
 class WorkersAlarm:
     """The port's `Alarm`. Setting starts at once and is committed with the writes of the same turn.
 
@@ -69,6 +73,12 @@ class WorkersAlarm:
         self._clock = clock
         self._when_ms: int | None = None
         self._is_known = False
+        self._fired_ms = 0
+
+    def fired(self) -> None:
+        """The platform may call the handler a moment before the time that was set, by this clock."""
+        self._fired_ms = self._clock.now_ms()
+        self._know(None)
 
     def get_ms(self) -> int | None:
         if not self._is_known:
@@ -85,7 +95,8 @@ class WorkersAlarm:
         if when_ms is None:
             self._storage.deleteAlarm()
         else:
-            self._storage.setAlarm(max(int(when_ms), 1))
+            # The time for which the handler was called does not count when set again: the platform sees no change.
+            self._storage.setAlarm(max(int(when_ms), self._fired_ms + FIRED_EARLY_MS, 1))
 
     def forget(self) -> None:
         """Take note that the storage was emptied."""

@@ -68,6 +68,12 @@ class Member(Agent):
     async def plan(self, seconds: float, what: str) -> None:
         await self.schedule(seconds, self.note, what)
 
+    async def chain(self, links: int) -> None:
+        """Note a number, and plan the next, again and again."""
+        self.note(links)
+        if links:
+            await self.schedule(0.01, self.chain, links - 1)
+
     async def enqueue(self, *payloads: str) -> None:
         for payload in payloads:
             await self.queue(self.note, payload)

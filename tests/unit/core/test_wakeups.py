@@ -19,6 +19,9 @@ class Slot:
     def get_ms(self):
         return self.when_ms
 
+    def fired(self):
+        """Nothing to note: `when_ms` is the truth."""
+
     def set_ms(self, when_ms):
         self.when_ms = when_ms
         self.writes += 1
