@@ -177,3 +177,19 @@ def test_the_last_repetitions_of_an_alarm_are_late():
     late = [is_late_retry(SimpleNamespace(retryCount=count)) for count in range(7)]
     assert late == [False] * LATE_RETRY + [True] * (7 - LATE_RETRY)
     assert not is_late_retry(None)
+
+
+class EmptiedSlot(Slot):
+    """As on Workers: the slot is empty once the handler begins, whatever the clock says."""
+
+    def fired(self):
+        self.when_ms = None
+
+
+def test_an_alarm_that_fired_a_moment_early_is_armed_anew():
+    slot = EmptiedSlot()
+    _, wakeups = made(slot, 20)
+    wakeups.refresh()
+    wakeups.fired()
+    wakeups.handled()
+    assert (slot.when_ms, slot.writes) == (20, 2)
