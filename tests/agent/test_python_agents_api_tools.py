@@ -44,6 +44,38 @@ def test_the_short_schema_is_expanded():
     }
 
 
+async def test_they_are_registered_on_a_server_of_the_official_sdk():
+    official = pytest.importorskip("mcp.server").MCPServer("orders")
+    register_mcp_tools(official, Orders())
+    async with pytest.importorskip("mcp.client").Client(official) as client:
+        tools = {entry.name: entry for entry in (await client.list_tools()).tools}
+        assert sorted(tools) == ["count", "greet", "lookup_order"]
+        assert tools["lookup_order"].description == "Look up an order"
+        schema = tools["lookup_order"].input_schema
+        assert (schema["properties"]["order_id"]["type"], schema["required"]) == ("string", ["order_id"])
+        assert (await client.call_tool("lookup_order", {"order_id": "1"})).content[0].text == "order 1"
+        assert (await client.call_tool("count", {})).content[0].text == "3"
+        assert (await client.call_tool("greet", {"name": "Ada"})).content[0].text == "hello Ada"
+
+
+async def test_a_schema_of_ones_own_is_what_the_official_sdk_tells():
+    class Shelf:
+        @tool(input_schema={"title": "string", "copies": "integer?"})
+        async def put(self, title, copies=1):
+            return {"title": title, "copies": copies}
+
+    official = pytest.importorskip("mcp.server").MCPServer("shelf")
+    register_mcp_tools(official, Shelf())
+    async with pytest.importorskip("mcp.client").Client(official) as client:
+        [entry] = (await client.list_tools()).tools
+        assert {name: each["type"] for name, each in entry.input_schema["properties"].items()} == {
+            "title": "string", "copies": "integer",
+        }  # fmt: skip
+        assert entry.input_schema["required"] == ["title"]
+        result = await client.call_tool("put", {"title": "Tea", "copies": 2})
+        assert result.structured_content == {"title": "Tea", "copies": 2}
+
+
 class Support(Agent):
     @tool
     async def answer(self, question: str) -> str:

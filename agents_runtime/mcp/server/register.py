@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from inspect import signature
-from typing import TYPE_CHECKING, Any
+from inspect import Parameter, signature
+from typing import TYPE_CHECKING, Annotated, Any
 
+from agents_runtime._core.jsonx import dumps
 from agents_runtime.context import is_awaitable
 from agents_runtime.errors import UsageError
 from agents_runtime.mcp.server.server import McpServer
@@ -21,8 +22,8 @@ def register_mcp_tools(server: Any, obj: object) -> None:  # noqa: ANN401 - ours
     """Offer the `@tool` methods of any object as tools of a server.
 
     Args:
-        server: an `McpServer`, or an `MCPServer` of the official SDK, which makes schemas of its own from the
-            annotations and gives the methods no `McpContext`.
+        server: an `McpServer`, or an `MCPServer` of the official SDK, which checks arguments against the annotations
+            and gives the methods no `McpContext` of a client.
         obj: whose methods. The server holds on to it.
 
     Raises:
@@ -56,8 +57,22 @@ def _official(method: Callable[..., Any], made: Tool) -> Callable[..., Any]:
         return result_class.model_validate(call_result(await value if is_awaitable(value) else value))
 
     shown = signature(made.function, eval_str=True)
-    parameters = [p for name, p in list(shown.parameters.items())[1:] if name != context]
+    told = made.signature.schema.get("properties", {})
+    parameters = [
+        p.replace(annotation=_told(p.annotation, told.get(name)))
+        for name, p in list(shown.parameters.items())[1:]
+        if name != context
+    ]
     run.__signature__ = shown.replace(parameters=parameters, return_annotation=result_class)  # type: ignore[attr-defined] # inspect looks there
     run.__name__ = made.function.__name__
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run
+
+
+def _told(annotation: Any, schema: Any) -> Any:  # noqa: ANN401 - whatever stands in the signature; JSON
+    """An annotation that the official server describes with a schema of ours, where that stands on its own."""
+    if schema is None or '"$ref"' in dumps(schema):
+        return annotation
+    from pydantic import WithJsonSchema
+
+    return Annotated[Any if annotation is Parameter.empty else annotation, WithJsonSchema(schema)]
