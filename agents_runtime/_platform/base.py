@@ -68,8 +68,8 @@ else:
             from agents_runtime.errors import UsageError
 
             raise UsageError(
-                f"{type(ctx).__name__} is not the context of a hosted object: let a host make the agent, "
-                "use the `runtime` fixture in a test, or `YourAgent.create()` for a throw-away one"
+                f"this ctx ({type(ctx).__name__}) is not the ctx of a Durable Object and has no storage: reach an agent "
+                "by name (get_agent_by_name), in a test by the `runtime` fixture; `create()` without ctx makes one in memory"
             )
         return platform
 

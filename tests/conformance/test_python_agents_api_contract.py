@@ -56,6 +56,12 @@ async def test_create_needs_no_object_outside_of_workers(world, name):
         assert said == [{"topic": "tests"}, "alone", {"topic": "alone"}, {"topic": "none"}]
 
 
+async def test_the_ctx_of_a_request_has_no_storage_for_an_agent(world):
+    said = (await world.fetch("/EARLIER/create")).text
+    assert said.startswith("UsageError: this ctx")
+    assert "get_agent_by_name" in said
+
+
 async def test_state_env_and_ctx_are_properties(world, name):
     assert await world.call("CHAT", name, "try_properties") == [{"topic": "none"}, "hello", True]
 

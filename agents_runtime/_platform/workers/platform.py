@@ -116,7 +116,13 @@ class WorkersPlatform:
 
     @property
     def inner_identity(self) -> str | None:
-        object_id = self._raw.id
+        try:
+            object_id = self._raw.id
+        except AttributeError:
+            raise UsageError(
+                "this ctx is not the ctx of a Durable Object and has no storage: reach an agent by name, "
+                "as in `await get_agent_by_name(env.NAME, name)`"
+            ) from None
         return object_id if isinstance(object_id, str) else None
 
     def namespaces(self) -> Mapping[str, Any]:

@@ -278,6 +278,11 @@ async def earlier_fetch(request, env, ctx):
     path = request.url.partition("/EARLIER/")[2]
     if path in HANDLERS:
         return await HANDLERS[path](request, env, ctx)
+    if path == "create":
+        try:
+            return Response(repr(Chat.create(state={"topic": "none"}, env=env, ctx=ctx)))
+        except AgentError as error:
+            return Response(f"{type(error).__name__}: {error}")
     if path.startswith("explicit/"):
         target = {"namespace": "chat", "name": path.removeprefix("explicit/")}
         return await route_agent_request(request, env, target)
