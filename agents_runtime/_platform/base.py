@@ -68,8 +68,9 @@ else:
             from agents_runtime.errors import UsageError
 
             raise UsageError(
-                f"this ctx ({type(ctx).__name__}) is not the ctx of a Durable Object and has no storage: reach an agent "
-                "by name (get_agent_by_name), in a test by the `runtime` fixture; `create()` without ctx makes one in memory"
+                f"this ctx ({type(ctx).__name__}) is not the ctx of a Durable Object and has no storage: reach an "
+                "agent by name (get_agent_by_name), in a test by the `runtime` fixture; `create()` without ctx makes "
+                "one in memory"
             )
         return platform
 
