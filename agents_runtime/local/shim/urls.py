@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 _DEFAULT_PORTS = {"http": "80", "https": "443", "ws": "80", "wss": "443", "ftp": "21"}
@@ -81,6 +82,7 @@ def _credentials(text: str) -> str:
     return f"{_encoded(known, _USER_SAFE)}@" if known else ""
 
 
+@lru_cache(maxsize=256)
 def _host(host: str) -> str:
     if host.startswith("["):
         return _ip6(host)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, cast
 
 from agents_runtime.mcp.protocol.messages import McpError, Message, Request, parse_message
@@ -186,6 +187,7 @@ def _version_refused(headers: Mapping[str, str]) -> Refused | None:
     )
 
 
+@lru_cache(maxsize=64)
 def _accepts(accept: str, media_type: str) -> bool:
     family = media_type.partition("/")[0] + "/*"
     return any(_media_type(part) in (media_type, family, "*/*") for part in accept.split(","))

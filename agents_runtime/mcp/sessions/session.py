@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,7 @@ class McpSession(Capability):
         self._make_events = events
         self._made_streams: Streams | None = None
         self._caller: Caller | None = None
+        self._seen: tuple[weakref.ref[Any], Head | None] | None = None
         self._running: dict[RequestId, list[asyncio.Task[Any]]] = {}
         self._cancelled: set[asyncio.Task[Any]] = set()
         self.sse = SseChannel(platform.sockets)
@@ -209,9 +211,9 @@ class McpSession(Capability):
         if not requests:
             self._take(messages)
             return make_response(None, 202)
-        caller = await self._caller_for(head, requests[0])
+        opener = None if requests[0].method == INITIALIZE else await self._opener()
         stream = self._streams.make(
-            tuple(request.id for request in requests), is_primed=caller is not None and caller.version >= V_2025_11_25
+            tuple(request.id for request in requests), is_primed=opener is not None and opener.version >= V_2025_11_25
         )
         self._take(messages)
         for request in requests:
@@ -331,19 +333,24 @@ class McpSession(Capability):
 
     async def _caller_for(self, head: Head, request: Request) -> Caller | None:
         """Who asks; None before the session was opened."""
-        if request.method == INITIALIZE:
+        opener = None if request.method == INITIALIZE else await self._opener()
+        if opener is None:
             return None
+        return replace(
+            opener,
+            auth=head.auth_info(),
+            log_level=self._store.setting("log_level"),
+            session_id=session_of(self._surface.name()),
+        )
+
+    async def _opener(self) -> Caller | None:
+        """The client as it introduced itself; None before it did."""
         if self._caller is None:
             opening = self._store.opening()
             if opening is None:
                 return None
             _, self._caller = negotiate(await self._surface.server(), opening)
-        return replace(
-            self._caller,
-            auth=head.auth_info(),
-            log_level=self._store.setting("log_level"),
-            session_id=session_of(self._surface.name()),
-        )
+        return self._caller
 
     # The other ways in
 
@@ -373,8 +380,10 @@ class McpSession(Capability):
         return make_response(None, 204)
 
     def _head_of(self, request: Any) -> Head | None:  # noqa: ANN401 - the platform's request
-        value = header_of(request, HEADER)
-        return None if value is None else read_head(value)
+        if self._seen is None or self._seen[0]() is not request:
+            value = header_of(request, HEADER)
+            self._seen = weakref.ref(request), None if value is None else read_head(value)
+        return self._seen[1]
 
     def _is_owner(self, head: Head) -> bool:
         return self._store.setting(OWNER) in (None, principal_of(head))
