@@ -11,7 +11,6 @@ from agents_runtime._core.failures import http_failure, just_destroyed, was_dest
 from agents_runtime._platform.base import header_of, make_response, namespaces_of, timing_of, with_headers
 from agents_runtime.errors import UsageError
 from agents_runtime.routing.bindings import binding_of, binding_of_segment, binding_of_value, listed
-from agents_runtime.routing.cors import CorsOption, cors_headers, merged_vary
 from agents_runtime.routing.handle import call_entry
 from agents_runtime.routing.hooks import AgentRoute, Hook, ask
 from agents_runtime.routing.lookup import connector
@@ -21,6 +20,7 @@ from agents_runtime.routing.urls import DEFAULT_PREFIX, name_problem, parse_agen
 
 if TYPE_CHECKING:
     from agents_runtime._platform.ports import Namespace
+    from agents_runtime.routing.cors import CorsOption
 
 _log = logging.getLogger("agents_runtime.routing")
 
@@ -141,6 +141,10 @@ def _by_target(target: Mapping[str, object], namespaces: Mapping[str, Namespace]
 
 
 def _cors(cors: CorsOption, request: HttpRequest) -> dict[str, str] | None:
+    if cors is None or cors is False:
+        return None
+    from agents_runtime.routing.cors import cors_headers
+
     return cors_headers(cors, header_of(request, "origin"), header_of(request, "access-control-request-headers"))
 
 
@@ -150,6 +154,8 @@ def _readable(response: Response, allowed: dict[str, str] | None) -> Response:
         return response
     vary = allowed.get("Vary")
     if vary is not None:
+        from agents_runtime.routing.cors import merged_vary
+
         allowed = {**allowed, "Vary": merged_vary(response.headers.get("Vary"), vary)}
     return with_headers(response, allowed)
 

@@ -9,17 +9,19 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import cached_property
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import js
 from pyodide.ffi import create_once_callable, create_proxy
 
 from agents_runtime._platform.workers.bindings import namespaces_of
-from agents_runtime._platform.workers.facets import WorkersFacets
-from agents_runtime._platform.workers.fetching import fetch_over_network
 from agents_runtime._platform.workers.sockets import WorkersSockets
 from agents_runtime._platform.workers.storage import WorkersAlarm, WorkersKeyValue, WorkersSqlStore
 from agents_runtime.errors import Evicted, UsageError
+
+if TYPE_CHECKING:
+    from agents_runtime._platform.ports import Fetch
+    from agents_runtime._platform.workers.facets import WorkersFacets
 
 T = TypeVar("T")
 
@@ -83,7 +85,6 @@ class WorkersPlatform:
     clock = WorkersClock()
     entropy = WorkersEntropy()
     is_debug = False
-    fetch = staticmethod(fetch_over_network)
 
     def __init__(self, ctx: Any, env: Any) -> None:
         self._ctx = ctx
@@ -112,7 +113,15 @@ class WorkersPlatform:
 
     @cached_property
     def facets(self) -> WorkersFacets:
+        from agents_runtime._platform.workers.facets import WorkersFacets
+
         return WorkersFacets(self._raw)
+
+    @property
+    def fetch(self) -> Fetch:
+        from agents_runtime._platform.workers.fetching import fetch_over_network
+
+        return fetch_over_network
 
     @property
     def inner_identity(self) -> str | None:

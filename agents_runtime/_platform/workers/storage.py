@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pyodide.ffi import can_run_sync, run_sync
 
-from agents_runtime._platform.ports import Clock, Row
 from agents_runtime._platform.workers.values import from_column, from_json_value, to_bound, to_json_value
+
+if TYPE_CHECKING:
+    from agents_runtime._platform.ports import Clock, Row
 
 T = TypeVar("T")
 
