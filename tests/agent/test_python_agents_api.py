@@ -1,4 +1,4 @@
-"""Every name and call of the earlier Python API that exists so far, in the shapes its users know."""
+"""The names and calls of the earlier Python API in stories; tests/conformance holds every host to all of them."""
 
 import asyncio
 import inspect
