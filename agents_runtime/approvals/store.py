@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agents_runtime._core.jsonx import Json, dumps, loads
-from agents_runtime.errors import SqlError
+from agents_runtime._core.tables import Tables
 
 if TYPE_CHECKING:
     from agents_runtime._core.decisions import ApprovalStatus
-    from agents_runtime._platform.ports import Row, SqlStore, SqlValue
+    from agents_runtime._platform.ports import Row, SqlStore
 
 _CREATE = (
     "CREATE TABLE IF NOT EXISTS cf_agents_approvals ("
@@ -76,7 +76,8 @@ class ApprovalStore:
     """The approvals of one object."""
 
     def __init__(self, sql: SqlStore) -> None:
-        self._sql = sql
+        tables = Tables(sql, _CREATE)
+        self._read, self._write, self._creating = tables.read, tables.write, tables.creating
 
     def get(self, request_id: str) -> ApprovalInfo | None:
         """The request with this id."""
@@ -99,17 +100,7 @@ class ApprovalStore:
     ) -> None:
         """Store a new request."""
         params = (request_id, details, None if waiter is None else dumps([waiter]), now_ms, expires_ms)
-        try:
-            self._sql.execute(_INSERT, *params)
-        except Exception as error:
-            if "no such table" not in str(error):
-                raise SqlError(_INSERT, error) from error
-            self._sql.transaction(self._create)
-            self._write(_INSERT, *params)
-
-    def _create(self) -> None:
-        for statement in _CREATE:
-            self._write(statement)
+        self._creating(lambda: self._write(_INSERT, *params))
 
     def add_waiter(self, info: ApprovalInfo, waiter: str) -> None:
         """Note one more run that waits for a request."""
@@ -140,20 +131,6 @@ class ApprovalStore:
         for row in rows:
             self._write("DELETE FROM cf_agents_approvals WHERE request_id = ?", row["request_id"])
         return len(rows)
-
-    def _read(self, query: str, *params: SqlValue) -> list[Row]:
-        try:
-            return self._sql.execute(query, *params)
-        except Exception as error:
-            if "no such table" in str(error):
-                return []
-            raise SqlError(query, error) from error
-
-    def _write(self, query: str, *params: SqlValue) -> None:
-        try:
-            self._sql.execute(query, *params)
-        except Exception as error:
-            raise SqlError(query, error) from error
 
 
 def _json(text: str | None) -> Json:

@@ -6,22 +6,21 @@ Both tables are created with the first fiber.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from agents_runtime._core.durations import moment_ms
 from agents_runtime._core.jsonx import Json, dumps, loads
+from agents_runtime._core.tables import Tables
 from agents_runtime.errors import SqlError
 from agents_runtime.fibers.models import TERMINAL, FiberInfo, FiberResolution, FiberStatus
 
 if TYPE_CHECKING:
-    from agents_runtime._platform.ports import Row, SqlStore, SqlValue
+    from agents_runtime._platform.ports import Row, SqlStore
 
 logger = logging.getLogger("agents_runtime")
 
-T = TypeVar("T")
 
 _CREATE = (
     "CREATE TABLE IF NOT EXISTS cf_agents_runs (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, snapshot TEXT, "
@@ -95,6 +94,8 @@ class FiberStore:
 
     def __init__(self, sql: SqlStore) -> None:
         self._sql = sql
+        self._tables = tables = Tables(sql, _CREATE)
+        self._read, self._write, self._creating = tables.read, tables.write, tables.creating
 
     # What is running
 
@@ -187,7 +188,7 @@ class FiberStore:
         if not tables:
             return []
         if len(tables) == 1:
-            self._sql.transaction(self._create)
+            self._tables.create()
         try:
             rows = self._read(_ORPHANS)
         except SqlError as error:
@@ -214,35 +215,6 @@ class FiberStore:
     def forget_crashes(self, orphan: Orphan) -> None:
         """Note that the recovery of a fiber ended, whichever way."""
         self._write("UPDATE cf_agents_runs SET outcome = NULL WHERE id = ?", orphan.id)
-
-    # How it works inside
-
-    def _creating(self, work: Callable[[], T]) -> T:
-        try:
-            return work()
-        except SqlError as error:
-            if "no such table" not in str(error):
-                raise
-            self._sql.transaction(self._create)
-            return work()
-
-    def _create(self) -> None:
-        for statement in _CREATE:
-            self._write(statement)
-
-    def _read(self, query: str, *params: SqlValue) -> list[Row]:
-        try:
-            return self._sql.execute(query, *params)
-        except Exception as error:
-            if "no such table" in str(error):
-                return []
-            raise SqlError(query, error) from error
-
-    def _write(self, query: str, *params: SqlValue) -> list[Row]:
-        try:
-            return self._sql.execute(query, *params)
-        except Exception as error:
-            raise SqlError(query, error) from error
 
 
 def _json(text: str | None, what: str) -> Json:

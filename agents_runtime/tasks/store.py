@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agents_runtime._core.jsonx import Json, loads
-from agents_runtime.errors import SqlError
+from agents_runtime._core.tables import Tables
 from agents_runtime.tasks.journal import Entry
 from agents_runtime.tasks.models import TaskInfo, TaskState
 
 if TYPE_CHECKING:
-    from agents_runtime._platform.ports import KeyValue, Row, SqlStore, SqlValue
+    from agents_runtime._platform.ports import KeyValue, Row, SqlStore
 
 VERSION_KEY = "cf_agents:tasks_schema_version"
 VERSION = 1
@@ -97,7 +97,8 @@ class TaskStore:
 
     def __init__(self, sql: SqlStore, kv: KeyValue) -> None:
         self._sql = sql
-        self._kv = kv
+        tables = Tables(sql, _CREATE, lambda: kv.put(VERSION_KEY, VERSION))
+        self._read, self._write, self._creating = tables.read, tables.write, tables.creating
 
     # Runs
 
@@ -113,18 +114,7 @@ class TaskStore:
     ) -> None:
         """Store a new run."""
         params = (run_id, task, stored_input, metadata, key, retain, now_ms, now_ms)
-        try:
-            self._sql.execute(_INSERT, *params)
-        except Exception as error:
-            if "no such table" not in str(error):
-                raise SqlError(_INSERT, error) from error
-            self._sql.transaction(self._create)
-            self._write(_INSERT, *params)
-
-    def _create(self) -> None:
-        for statement in _CREATE:
-            self._write(statement)
-        self._kv.put(VERSION_KEY, VERSION)
+        self._creating(lambda: self._write(_INSERT, *params))
 
     def get(self, run_id: str) -> TaskInfo | None:
         """The run with this id."""
@@ -274,20 +264,6 @@ class TaskStore:
         moved = "SET next_at = next_at + ? WHERE run_id = ? AND state = 'waiting' AND next_at IS NOT NULL"
         self._write(f"UPDATE cf_agents_task_steps {moved}", by_ms, run_id)
         self._write(f"UPDATE cf_agents_task_runs {moved}", by_ms, run_id)
-
-    def _read(self, query: str, *params: SqlValue) -> list[Row]:
-        try:
-            return self._sql.execute(query, *params)
-        except Exception as error:
-            if "no such table" in str(error):
-                return []
-            raise SqlError(query, error) from error
-
-    def _write(self, query: str, *params: SqlValue) -> list[Row]:
-        try:
-            return self._sql.execute(query, *params)
-        except Exception as error:
-            raise SqlError(query, error) from error
 
 
 def _entry(row: Row) -> Entry:

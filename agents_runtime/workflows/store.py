@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agents_runtime._core.jsonx import Json, loads
-from agents_runtime.errors import SqlError
+from agents_runtime._core.tables import Tables
 from agents_runtime.workflows.models import FINAL, STATUSES, Criteria, WorkflowInfo, WorkflowStatus
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ class WorkflowStore:
     """The workflows of one agent."""
 
     def __init__(self, sql: SqlStore) -> None:
-        self._sql = sql
+        tables = Tables(sql, _CREATE)
+        self._read, self._write, self._creating = tables.read, tables.write, tables.creating
+        self._change = tables.read  # an agent that was destroyed tracks nothing
 
     def get(self, workflow_id: str) -> WorkflowInfo | None:
         """The workflow with this id."""
@@ -54,24 +56,14 @@ class WorkflowStore:
     def insert(self, row_id: str, workflow_id: str, workflow_name: str, metadata: str | None, now_s: int) -> None:
         """Track a workflow, as queued."""
         params = (row_id, workflow_id, workflow_name, metadata, now_s, now_s)
-        try:
-            self._sql.execute(_INSERT, *params)
-        except Exception as error:
-            if "no such table" not in str(error):
-                raise SqlError(_INSERT, error) from error
-            self._sql.transaction(self._create)
-            self._write(_INSERT, *params)
-
-    def _create(self) -> None:
-        for statement in _CREATE:
-            self._write(statement)
+        self._creating(lambda: self._write(_INSERT, *params))
 
     def update(
         self, workflow_id: str, status: WorkflowStatus, now_s: int, error: tuple[str, str] | None = None
     ) -> None:
         """Note what became of a workflow."""
         name, message = error or (None, None)
-        self._write(_UPDATE, status, name, message, now_s, now_s if status in FINAL else None, workflow_id)
+        self._change(_UPDATE, status, name, message, now_s, now_s if status in FINAL else None, workflow_id)
 
     def move(self, workflow_id: str, status: WorkflowStatus, only_from: tuple[WorkflowStatus, ...], now_s: int) -> None:
         """Note that a workflow goes on, if it is where that is said of."""
@@ -79,15 +71,15 @@ class WorkflowStore:
         query = (
             f"UPDATE cf_agents_workflows SET status = ?, updated_at = ? WHERE workflow_id = ? AND status IN ({listed})"
         )
-        self._write(query, status, now_s, workflow_id, *only_from)
+        self._change(query, status, now_s, workflow_id, *only_from)
 
     def touch(self, workflow_id: str, now_s: int) -> None:
         """Note that a workflow was looked after."""
-        self._write("UPDATE cf_agents_workflows SET updated_at = ? WHERE workflow_id = ?", now_s, workflow_id)
+        self._change("UPDATE cf_agents_workflows SET updated_at = ? WHERE workflow_id = ?", now_s, workflow_id)
 
     def reset(self, workflow_id: str, now_s: int) -> None:
         """Let a workflow be as when it was started."""
-        self._write(_RESET, now_s, now_s, workflow_id)
+        self._change(_RESET, now_s, now_s, workflow_id)
 
     def delete(self, workflow_id: str) -> bool:
         """Forget a workflow."""
@@ -137,21 +129,6 @@ class WorkflowStore:
         """The workflows that are to be looked after now."""
         rows = self._read(f"SELECT * {_OPEN} AND {_LOOK_AT} <= ? ORDER BY updated_at LIMIT ?", now_s, limit)
         return [_info(row) for row in rows]
-
-    def _read(self, query: str, *params: SqlValue) -> list[Row]:
-        try:
-            return self._sql.execute(query, *params)
-        except Exception as error:
-            if "no such table" in str(error):
-                return []
-            raise SqlError(query, error) from error
-
-    def _write(self, query: str, *params: SqlValue) -> None:
-        try:
-            self._sql.execute(query, *params)
-        except Exception as error:
-            if "no such table" not in str(error):  # an agent that was destroyed tracks nothing
-                raise SqlError(query, error) from error
 
 
 def _where(criteria: Criteria) -> tuple[str, list[SqlValue]]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from agents_runtime._core.jsonx import dumps, loads, size_bytes
-from agents_runtime.errors import SqlError
+from agents_runtime._core.tables import Tables
 from agents_runtime.mcp.client.catalogue import Catalogue
 
 if TYPE_CHECKING:
-    from agents_runtime._platform.ports import KeyValue, Row, SqlStore, SqlValue
+    from agents_runtime._platform.ports import KeyValue, Row, SqlStore
     from agents_runtime.mcp.protocol.messages import Params
 
 MAX_CATALOGUE_BYTES = 1_000_000
@@ -93,33 +93,22 @@ class ServerStore:
 
     def __init__(self, sql: SqlStore, kv: KeyValue) -> None:
         self._sql = sql
+        self._tables = Tables(sql, (_CREATE,))
         self._kv = kv
 
     def all(self) -> list[ServerRow]:
         """Every server, in the order in which they were added."""
-        try:
-            rows = self._sql.execute("SELECT * FROM cf_agents_mcp_servers ORDER BY rowid")
-        except Exception as error:
-            if "no such table" in str(error):
-                return []
-            raise SqlError("SELECT * FROM cf_agents_mcp_servers", error) from error
-        return [_row(row) for row in rows]
+        return [_row(row) for row in self._tables.read("SELECT * FROM cf_agents_mcp_servers ORDER BY rowid")]
 
     def put(self, row: ServerRow) -> None:
         """Store a server, new or changed."""
         options = dumps(row.options) if row.options else None
         values = (row.id, row.name, row.server_url, row.callback_url, row.client_id, row.auth_url, options)
-        try:
-            self._sql.execute(_PUT, *values)
-        except Exception as error:
-            if "no such table" not in str(error):
-                raise SqlError(_PUT, error) from error
-            self._write(_CREATE)
-            self._write(_PUT, *values)
+        self._tables.creating(lambda: self._tables.write(_PUT, *values))
 
     def delete(self, server_id: str) -> None:
         """Forget a server."""
-        self._write("DELETE FROM cf_agents_mcp_servers WHERE id = ?", server_id)
+        self._tables.write("DELETE FROM cf_agents_mcp_servers WHERE id = ?", server_id)
         self._kv.delete(_KEY + server_id)
 
     def rename(self, row: ServerRow, server_id: str) -> ServerRow:
@@ -161,12 +150,6 @@ class ServerStore:
         error = stored.get("error")
         is_connected = stored.get("connected") is True
         return Failure(error, int(stored.get("failedAt") or 0), is_connected) if isinstance(error, str) else None
-
-    def _write(self, query: str, *params: SqlValue) -> None:
-        try:
-            self._sql.execute(query, *params)
-        except Exception as error:
-            raise SqlError(query, error) from error
 
 
 def _row(row: Row) -> ServerRow:
