@@ -21,9 +21,15 @@ if TYPE_CHECKING:
     from agents_runtime.tasks.models import StepKind, StepState, TaskInfo, TaskState, WaitReason
 
 JobKind = Literal["schedule", "queue", "task", "sub_agent", "host"]
-"""A schedule; a queued call; the wake of a task; the wake of a sub-agent; the library's own, such as the beat of `keep_alive`."""
+"""A schedule; a queued call; the wake of a task or a sub-agent; the library's own, as the beat of `keep_alive`."""
 
-_KINDS: dict[str, JobKind] = {SCHEDULER: "schedule", QUEUE: "queue", TASKS: "task", SUB_AGENTS: "sub_agent", HOST: "host"}
+_KINDS: dict[str, JobKind] = {
+    SCHEDULER: "schedule",
+    QUEUE: "queue",
+    TASKS: "task",
+    SUB_AGENTS: "sub_agent",
+    HOST: "host",
+}
 _STEP_ORDER = "SELECT step_name FROM cf_agents_task_steps WHERE run_id = ? ORDER BY created_at, step_name"
 
 
