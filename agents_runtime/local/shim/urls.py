@@ -13,7 +13,7 @@ _bad_host = re.compile(r"[\x00-\x20\"#%/:<>?@\[\\\]^`{|}\x7f]").search
 _is_number = re.compile(r"\d+|0[xX][0-9A-Fa-f]*").fullmatch
 # The common case, which is in its normal spelling already.
 _is_normal = re.compile(
-    r"https?://(?:[a-z][a-z0-9\-]*(?:\.[a-z][a-z0-9\-]*)*|127\.0\.0\.1)(?::(?!80/|443/|0)\d{1,4})?"
+    r"https?://(?:[a-z][a-z0-9\-]*(?:\.[a-z][a-z0-9\-]*)*|127\.0\.0\.1)(?::(?!80/|443/|0)[1-5]?\d{1,4})?"
     r"(?:/(?!\.|%2[eE])[A-Za-z0-9_.~:=,@%\-]*)+(?:\?[A-Za-z0-9_.~:=,@%&+/\-]*)?"
 ).fullmatch
 _dot = re.compile(r"\.|%2e", re.IGNORECASE)

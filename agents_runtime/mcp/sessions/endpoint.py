@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, urlsplit
 from agents_runtime._platform.base import (
     current_env,
     header_finder,
-    header_of,
     is_response,
     make_response,
     namespaces_of,
@@ -31,6 +30,7 @@ from agents_runtime.routing.cors import merged_vary
 if TYPE_CHECKING:
     from agents_runtime._platform.ports import Namespace
     from agents_runtime.mcp.server.auth import AuthInfo
+    from agents_runtime.mcp.server.envelope import HeaderOf
     from agents_runtime.mcp.server.gate import Gate
 
 logger = logging.getLogger("agents_runtime")
@@ -89,7 +89,7 @@ class McpEndpoint:
             if is_response(auth):
                 response = auth
             else:
-                visit = _visit(request, method, auth, _plain(ctx) if props is None else props)
+                visit = _visit(request, find, method, auth, _plain(ctx) if props is None else props)
                 response = await Front(self._route, namespace, env, self._state_key(env)).answer(visit)
         except Exception:  # whatever happens behind it: no details for the client
             logger.exception("the MCP endpoint of %s failed", self._cls.__name__)
@@ -125,9 +125,9 @@ class McpEndpoint:
         return namespace if self._jurisdiction is None else namespace.jurisdiction(self._jurisdiction)
 
 
-def _visit(request: Any, method: str, auth: AuthInfo | None, props: Any) -> Visit:  # noqa: ANN401 - the platform's, and JSON
+def _visit(request: Any, find: HeaderOf, method: str, auth: AuthInfo | None, props: Any) -> Visit:  # noqa: ANN401 - the platform's, and JSON
     parts = urlsplit(str(request.url))
-    headers = {name: value for name in HEADERS if (value := header_of(request, name)) is not None}
+    headers = {name: value for name in HEADERS if (value := find(name)) is not None}
     known = None if auth is None else {name: value for name, value in asdict(auth).items() if value}
     if props is None and auth is not None and auth.props:
         props = dict(auth.props)
