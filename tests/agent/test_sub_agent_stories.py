@@ -192,7 +192,7 @@ class Top(Kid):
 
     def keep_for(self, path: list[Any], capability: str, payload: dict[str, Any], seconds: float) -> None:
         """Store a job as the JavaScript SDK does for one of its sub-agents."""
-        self._queue, self._schedules  # noqa: B018 - so that there is a table
+        _ = self._queue, self._schedules  # so that there is a table
         owner = {"owner_path": json.dumps(path), "owner_path_key": owner_key(path)}
         due_ms = self._platform.clock.now_ms() + round(seconds * 1000)
         job_id = f"{capability}-{len(path)}"
