@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -31,6 +32,10 @@ TICK_S = 0.5
 
 CLOSE_S = 2.0
 """What WebSocket clients are given to answer the close frame at the end."""
+
+NEW_OBJECTS = 10_000
+"""So many more objects there must be before Python looks for cycles. A request makes hundreds that end with it, and by
+default every few requests would pay for a search."""
 
 PRELOAD_AFTER_S = 0.5
 FORCED_EXIT = 1
@@ -188,5 +193,8 @@ def run_loop(main: Coroutine[Any, Any, int]) -> int:
         import uvloop
 
         factory = uvloop.new_event_loop
+    first, *others = gc.get_threshold()
+    if 0 < first < NEW_OBJECTS:  # 0: somebody has turned it off
+        gc.set_threshold(NEW_OBJECTS, *others)
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(main)
