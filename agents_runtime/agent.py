@@ -221,10 +221,9 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
 
     @capability.stored("cf_agents_sub_agents")
     def _sub_agents(self) -> SubAgents:
-        from agents_runtime.sub_agents.children import SubAgents, agent_classes, own_step
+        from agents_runtime.sub_agents.classes import make_sub_agents
 
-        limit, classes = self._definition.options.max_sub_agents, partial(agent_classes, Agent)
-        return SubAgents(self._surroundings, own_step(self), classes, self.on_before_sub_agent, limit=limit)
+        return make_sub_agents(self._surroundings, self, Agent, limit=self._definition.options.max_sub_agents)
 
     @cached_property
     def _surroundings(self) -> Surroundings:
@@ -241,6 +240,7 @@ class Agent(Verbs, Hooks[State], DurableObject, Generic[State]):
             self._wakeups.refresh,
             self._definition.options.keep_alive_interval_ms,
             lambda job: self._sub_agents.hand_over(job),
+            lambda: self._lifecycle.is_starting,
         )
 
     @cached_property

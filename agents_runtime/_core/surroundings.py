@@ -41,6 +41,7 @@ class Surroundings:
         wake: arms the alarm anew.
         interval_ms: how often work that is under way is looked after.
         hand_over: gives a job of a sub-agent, which the JavaScript SDK has stored here, to the sub-agent.
+        is_starting: whether the agent is starting.
     """
 
     agent: object
@@ -53,6 +54,7 @@ class Surroundings:
     wake: Callable[[], None]
     interval_ms: int
     hand_over: HandOver = _nobody
+    is_starting: Callable[[], bool] = bool
 
     @property
     def clock(self) -> Clock:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from agents_runtime._core.capability import Capability
 from agents_runtime._core.jobs.port import SUB_AGENTS
@@ -29,6 +29,7 @@ from agents_runtime.sub_agents.front import Carried, Front, child_front
 from agents_runtime.sub_agents.handover import adopt, owner_of, packed_job
 from agents_runtime.sub_agents.hops import SubAgentRoute, closing_of, find_hop, segments_of
 from agents_runtime.sub_agents.registry import Registry
+from agents_runtime.sub_agents.starting import waits_for_a_start
 from agents_runtime.sub_agents.stubs import ChildStub, packed, unpacked
 
 if TYPE_CHECKING:
@@ -237,6 +238,8 @@ class SubAgents(Capability):
         key = _key(step)
         path = [*self.front.path, step]
         envelope: dict[str, Any] = {"op": op, "payload": payload, "epoch": self.front.epoch}
+        if self._around.is_starting() or waits_for_a_start():
+            envelope["starting"] = True
         if key not in self._admitted:
             envelope["home"] = {**self.front.root, "path": path}
         answer = await call_entry(self._stub(step), "sub", envelope, step["className"])
@@ -371,29 +374,3 @@ def _retrieve(task: asyncio.Future[Any]) -> None:
     """Take note of a failure that perhaps nobody waits for any more."""
     if not task.cancelled():
         task.exception()
-
-
-class Named(Protocol):
-    """An agent, as far as its name goes."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        ...
-
-
-def own_step(agent: Named) -> Callable[[], Step]:
-    """A function that gives the step to an agent that stands alone."""
-    return lambda: make_step(type(agent).__name__, agent.name)
-
-
-def agent_classes(base: type) -> frozenset[str]:
-    """The names of all classes derived from `base`."""
-    found: set[str] = set()
-    waiting: list[type] = base.__subclasses__()
-    while waiting:
-        cls = waiting.pop()
-        if cls.__name__ not in found:
-            found.add(cls.__name__)
-        waiting.extend(cls.__subclasses__())
-    return frozenset(found)

@@ -12,6 +12,7 @@ from agents_runtime._platform.child.sockets import UPGRADE, Upgrade
 from agents_runtime.errors import NotJson, PeerError
 from agents_runtime.sub_agents.errors import NotASubAgent
 from agents_runtime.sub_agents.hops import closing_of
+from agents_runtime.sub_agents.starting import asked_by_a_start
 
 if TYPE_CHECKING:
     from agents_runtime._platform.child.uplink import Batch
@@ -85,6 +86,11 @@ class Hosted:
             raise NotASubAgent
         if not platform.uplink.admit(given.get("home"), given["epoch"]):
             platform.sockets.lose_all()
+        if given.get("starting"):
+            return await asked_by_a_start(lambda: self._answer(platform, given))
+        return await self._answer(platform, given)
+
+    async def _answer(self, platform: ChildPlatform, given: dict[str, Any]) -> dict[str, Any]:
         op: str = given["op"]
         payload: dict[str, Any] = given["payload"] or {}
         if op == "call":

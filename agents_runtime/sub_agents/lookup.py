@@ -9,6 +9,7 @@ from agents_runtime._platform.child.identity import make_step
 from agents_runtime.errors import UsageError
 from agents_runtime.routing.handle import AgentHandle, call_entry, stub_of
 from agents_runtime.sub_agents.relayed import SUB_MARK
+from agents_runtime.sub_agents.starting import AboveStub
 from agents_runtime.sub_agents.stubs import DistantStub
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def parent_of(children: SubAgents, class_name: str) -> AgentHandle[Any]:
     if parent["className"] != class_name:
         raise UsageError(f"the parent of this agent is a {parent['className']}, not a {class_name}")
     root = children.front.root_stub()
-    stub = root if len(path) == 1 else DistantStub(root, "down", path)
+    stub = AboveStub(root if len(path) == 1 else DistantStub(root, "down", path), class_name)
     return AgentHandle(stub, lambda: stub, class_name=class_name, name=parent["name"])
 
 

@@ -79,7 +79,9 @@ class SubAgentVerbs:
     @overload
     async def parent_agent(self, cls: str) -> AgentHandle[Any]: ...
     async def parent_agent(self, cls: type[Any] | str) -> AgentHandle[Any]:
-        """Return a handle on the agent around this one. A call to it while it is starting waits for ever: do not.
+        """Return a handle on the agent around this one.
+
+        While that agent is starting and waits for this one to answer, calls of the handle raise UsageError.
 
         Raises:
             UsageError: this agent is nobody's sub-agent, or its parent is of another class.

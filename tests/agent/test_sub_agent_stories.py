@@ -106,6 +106,18 @@ class Kid(Agent):
     async def ask_parent(self, cls: str) -> Any:
         return await (await self.parent_agent(cls)).call("who")
 
+    async def ask_parent_at_once(self, cls: str) -> list[Any]:
+        return await asyncio.gather(self.ask_parent(cls), self.ask_parent(cls))
+
+    async def ask_parent_later(self, cls: str) -> None:
+        """Ask once this call is over, although the parent may still be starting."""
+
+        async def ask() -> None:
+            await asyncio.sleep(0.01)
+            self.note((await self.ask_parent(cls))[0])
+
+        self.asking = asyncio.ensure_future(self.keep_alive_while(ask()))
+
     async def below(self, path: list[str], method: str, *args: Any) -> Any:
         """Call a method of the kid at the end of a path of kids; an empty path is this one."""
         if not path:
@@ -238,6 +250,23 @@ class Few(Kid):
     options = {"max_sub_agents": 2}
 
 
+class Eager(Kid):
+    """A parent whose kids have a question while it starts."""
+
+    async def on_start(self):  # pyright: ignore[reportIncompatibleMethodOverride] - a hook may be either
+        super().on_start()
+        for path in (["a"], ["a", "b"], ["at once"]):
+            kid = await self.sub_agent(Kid, path[0])
+            try:
+                if path == ["at once"]:
+                    await kid.ask_parent_at_once("Eager")
+                else:
+                    await kid.below(path[1:], "ask_parent", "Eager" if len(path) == 1 else "Kid")
+            except RemoteError as error:
+                self.note(error)
+        await kid.ask_parent_later("Eager")
+
+
 async def test_children_have_a_state_and_tables_of_their_own(runtime):
     top = runtime.get(Top, "t")
     assert [await top.below(["a"], "add", 2) for _ in range(2)] == [2, 4]
@@ -324,6 +353,20 @@ async def test_there_may_be_so_many_and_so_deep(runtime):
 async def test_an_exception_of_a_child_keeps_its_text(runtime):
     with pytest.raises(RemoteError, match="ValueError: it cannot"):
         await runtime.get(Top, "t").below(["a"], "fail")
+
+
+async def test_a_child_that_calls_an_agent_that_is_starting_is_told_so_at_once(runtime):
+    eager = runtime.get(Eager, "e")
+    async with asyncio.timeout(5):
+        notes = await eager.notes()
+    assert len(notes) == 3
+    for note, cls in zip(notes, ("Eager", "Kid", "Eager"), strict=True):
+        assert f"the {cls} around this agent is starting and waits for it" in note
+    assert (await eager.below(["a"], "ask_parent", "Eager"))[0] == "e", "later it can be called"
+    async with asyncio.timeout(5):
+        while (found := await eager.below(["at once"], "notes")) != ["e"]:
+            await asyncio.sleep(0.01)
+    assert found == ["e"], "what was left running is not refused"
 
 
 async def test_a_child_calls_the_agent_around_it(runtime):

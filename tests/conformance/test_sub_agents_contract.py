@@ -79,6 +79,13 @@ async def test_no_link_of_a_long_chain_of_alarms_is_lost(world, name, path):
     await until(lambda: world.call("TEAM", name, "below", path, "notes"), notes, 30)
 
 
+async def test_a_child_cannot_call_its_root_while_that_starts(world, name):
+    async with asyncio.timeout(20):
+        [note] = await world.call("TEAM", f"{name}-eager", "notes")
+    assert "the Team around this agent is starting and waits for it" in note
+    assert await world.call("TEAM", f"{name}-eager", "below", ["first"], "ask_parent", "Team", "members") == ["first"]
+
+
 async def test_a_child_plans_while_its_root_starts(world, name):
     root = f"{name}-starter"
     assert await world.call("TEAM", root, "members") == ["first"]

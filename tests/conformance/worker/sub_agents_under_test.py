@@ -130,6 +130,12 @@ class Team(Member):
         if self.name.endswith("-starter"):
             first = await self.sub_agent(Member, "first")
             await first.plan(0.5, "planned at the start")
+        if self.name.endswith("-eager"):
+            first = await self.sub_agent(Member, "first")
+            try:
+                await first.ask_parent("Team", "members")
+            except Exception as error:
+                self.note(error)
 
     async def on_before_sub_agent(self, request, child):
         return Response("no", status=403) if child.name == "secret" else None
