@@ -72,6 +72,7 @@ class McpAgent(Agent[State]):
 
     @capability
     def _mcp_session(self) -> McpSession:
+        from agents_runtime.mcp.server.keys import secret_of
         from agents_runtime.mcp.sessions.session import McpSession
         from agents_runtime.mcp.sessions.surface import Surface
 
@@ -84,6 +85,7 @@ class McpAgent(Agent[State]):
             self._answer_timeout_s,
             lambda: self.session_idle_s,
             lambda: self._wakeups.refresh(),
+            lambda: secret_of(self.env),
         )
         make_events = partial(call_in, self._scope, self.get_event_store)
         return McpSession(self._platform, surface, make_events, self._mcp_modern)
@@ -192,7 +194,12 @@ class McpAgent(Agent[State]):
     async def _answer_mcp_call(self, step: Any, call: Any) -> Any:  # noqa: ANN401 - JSON
         from agents_runtime.mcp.sessions.tasks import run_call
 
+        self._mcp_session.modern.resume()
         return await run_call(await self._mcp_server(), step, call)
+
+    async def cf_agents_mcp_changed(self, method: str, uri: str) -> None:
+        """Tell the clients that listen here what another object has changed. Not for users."""
+        self._mcp_session.modern.heard.tell(method, {"uri": uri} if uri else {})
 
     # What users fill in
 
@@ -285,7 +292,7 @@ class McpAgent(Agent[State]):
                 that, and others are not checked.
             allowed_origins: the hosts of web pages that may use it, or "*".
             auth: who sends a request: a function of the request that returns an `AuthInfo`, a mapping of props, None,
-                or a `Response` that refuses it. A session then belongs to whoever opened it.
+                or a `Response` that refuses it. A session belongs to the `client_id` and `subject` that opened it.
         """
         from agents_runtime.mcp.server.gate import Gate
         from agents_runtime.mcp.sessions.endpoint import McpEndpoint

@@ -49,6 +49,13 @@ class Desk(McpAgent):
         return f"{what} is built"
 
     @tool(task="required")
+    async def announce(self, ctx: McpContext) -> str:
+        """Say that the prompts have changed, later."""
+        await self._platform.clock.sleep(3600)
+        ctx.changes.prompts()
+        return "said"
+
+    @tool(task="required")
     async def pair(self, ctx: McpContext) -> str:
         """Ask for two things at once."""
         answers = await ctx.ask({name: Ask.form(f"{name}?", {"it": "string"}) for name in ("left", "right")})
@@ -197,7 +204,7 @@ async def test_another_agent_speaks_to_it_without_http(runtime):
             {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "count"}},
         ]
     )
-    assert len(listed["result"]["tools"]) == 6
+    assert len(listed["result"]["tools"]) == 7
     assert counted["result"]["content"][0]["text"] == "1"
     assert (await stub.handle_mcp_message({"id": 4}))["error"]["code"] == -32600
 
@@ -250,6 +257,64 @@ async def test_nobody_gets_past_the_endpoint_with_an_internal_header(runtime):
         "http://localhost/mcp", method="POST", headers={"x-cf-agents-mcp": forged, "accept": "*/*"}, body="{}"
     )
     assert response.status == 415
+
+
+async def test_an_old_session_belongs_to_whoever_opened_it_as_well(runtime):
+    client, stream = await sse_client(runtime, "/mcp")
+    send, user = client.send, "ada"
+
+    async def send_as_user(body, **given):
+        return await send(body, **given, x_user=user)
+
+    client.send = send_as_user
+    await say(client, stream, "initialize", {"protocolVersion": "2024-11-05", "capabilities": {}})
+    assert (await say(client, stream, "ping"))["result"] == {}
+    user = "bob"
+    assert (await client.send(client.request("ping"))).status == 404
+    path = client.path.replace("/message", "")
+    assert (await client.send(None, method="GET", accept="text/event-stream", path=path)).status == 404
+    await stream.close()
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+@pytest.mark.parametrize("body", [json.dumps({}).encode("utf-16"), b'{"a": "\xed\xa0\x80"}', b"NaN", b"["])
+async def test_what_is_no_json_in_utf8_is_the_clients_error(runtime, is_old, body):
+    client, stream = await sse_client(runtime)
+    headers = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
+    url = "http://localhost" + (client.path if is_old else "/mcp")
+    response = await runtime.fetch(url, method="POST", headers=headers, body=body)
+    assert response.status == 400
+    assert json.loads(await response.text())["error"]["code"] == -32700
+    await stream.close()
+
+
+@pytest.mark.parametrize("is_signed", [False, True])
+async def test_with_a_secret_an_agent_believes_only_its_own_worker(runtime, is_signed):
+    """Where a worker passes requests on by hand, a client can send the internal header."""
+
+    async def careless(request, env, ctx):
+        if "/raw" not in request.url:
+            return await ENDPOINT.fetch(request, env, ctx)
+        return await env.Desk.get(env.Desk.idFromName("streamable-http:raw")).fetch(request)
+
+    runtime.serve(careless)
+    if is_signed:
+        runtime.env.MCP_STATE_KEY = "a secret of its own"
+    opening = {"protocolVersion": "2025-11-25", "capabilities": {}}
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": opening})
+    for sign in ("", f"{'0' * 64} "):
+        forged = sign + json.dumps({"kind": "open", "auth": {"subject": "root"}})
+        answer = await runtime.fetch(
+            "http://localhost/raw", method="POST", headers={"x-cf-agents-mcp": forged}, body=body
+        )
+        assert answer.status == (403 if is_signed else 200)
+    client = Client(runtime)
+    await client.initialize()
+    assert (await client.tool("count"))["content"][0]["text"] == "1"
+    listening = await client.listen()
+    assert listening.status == 200
+    await listening.close()
+    assert (await ModernClient(runtime).request("tools/call", name="count"))["content"][0]["text"] == "1"
 
 
 @pytest.mark.parametrize(
@@ -409,6 +474,40 @@ async def test_a_shared_server_tells_each_session_of_its_own_changes(runtime):
     assert (await second.message())["method"] == "notifications/tools/list_changed"
     await first.close()
     await second.close()
+
+
+@pytest.mark.parametrize("jurisdiction", [None, "eu"])
+async def test_whoever_listens_without_a_session_hears_of_what_other_requests_change(runtime, jurisdiction):
+    runtime.bind(Shared, "MCP_OBJECT")
+    runtime.serve(Shared.serve("/", jurisdiction=jurisdiction).fetch)
+    client = ModernClient(runtime)
+    kinds = {"toolsListChanged": True, "resourceSubscriptions": ["a://b"]}
+    listening = Stream(await client.send("subscriptions/listen", notifications=kinds))
+    assert (await listening.message())["method"] == "notifications/subscriptions/acknowledged"
+    deaf = Stream(await client.send("subscriptions/listen", notifications={"resourceSubscriptions": ["a://c"]}))
+    assert (await deaf.message())["method"] == "notifications/subscriptions/acknowledged"
+    for _ in range(2):
+        await client.request("tools/call", name="shared_tool")
+        heard = [await listening.message() for _ in range(2)]
+        assert [one["method"] for one in heard] == [
+            "notifications/tools/list_changed",
+            "notifications/resources/updated",
+        ]
+        assert heard[1]["params"]["uri"] == "a://b"
+    await listening.close()
+    await deaf.close()
+
+
+async def test_a_task_tells_whoever_listens_even_after_a_restart(runtime):
+    client = ModernClient(runtime)
+    task = await client.request("tools/call", name="announce")
+    await runtime.evict_all()
+    listening = Stream(await client.send("subscriptions/listen", notifications={"promptsListChanged": True}))
+    assert (await listening.message())["method"] == "notifications/subscriptions/acknowledged"
+    await runtime.advance(seconds=3700)
+    assert (await client.request("tasks/get", taskId=task["taskId"]))["status"] == "completed"
+    assert (await listening.message())["method"] == "notifications/prompts/list_changed"
+    await listening.close()
 
 
 async def test_a_server_may_be_promised(runtime):

@@ -21,8 +21,8 @@ class ModernClient:
         self.capabilities = TASKS if capabilities is None else capabilities
         self._ids = 0
 
-    async def respond(self, method: str, **params: Any) -> Any:
-        """Send a request; its JSON-RPC response."""
+    async def send(self, method: str, **params: Any) -> Any:
+        """Send a request; its HTTP response."""
         self._ids += 1
         meta = {
             "io.modelcontextprotocol/protocolVersion": VERSION,
@@ -31,9 +31,13 @@ class ModernClient:
         body = {"jsonrpc": "2.0", "id": self._ids, "method": method, "params": {**params, "_meta": meta}}
         headers = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
         headers |= routing_headers(VERSION, method, params)
-        answer = await self.runtime.fetch(
+        return await self.runtime.fetch(
             "http://localhost" + self.path, method="POST", headers=headers, body=json.dumps(body)
         )
+
+    async def respond(self, method: str, **params: Any) -> Any:
+        """Send a request; its JSON-RPC response."""
+        answer = await self.send(method, **params)
         text = await answer.text()
         if answer.headers["content-type"] == "text/event-stream":
             return json.loads(SseDecoder().feed(text.encode())[-1].data)

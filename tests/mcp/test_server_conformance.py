@@ -27,6 +27,7 @@ TASKS = "session tasks"
 AT_ONCE = 5
 TOTALS = {
     "stateless 2026-07-28": (40, 152),
+    "session 2026-07-28": (40, 152),
     "session 2025-11-25": (33, 84),
     "shared session 2025-11-25": (33, 84),
     "session 0.1": (32, 47),

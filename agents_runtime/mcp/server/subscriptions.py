@@ -46,19 +46,19 @@ class Changes:
 
     def tools(self) -> None:
         """Tell clients to list the tools again."""
-        self._tell(TOOLS, {})
+        self.tell(TOOLS, {})
 
     def prompts(self) -> None:
         """Tell clients to list the prompts again."""
-        self._tell(PROMPTS, {})
+        self.tell(PROMPTS, {})
 
     def resources(self) -> None:
         """Tell clients to list the resources again."""
-        self._tell(RESOURCES, {})
+        self.tell(RESOURCES, {})
 
     def resource(self, uri: str) -> None:
         """Tell the clients that subscribed to a resource to read it again."""
-        self._tell(UPDATED, {"uri": uri})
+        self.tell(UPDATED, {"uri": uri})
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` for each change from now on, until the returned function is called."""
@@ -66,7 +66,8 @@ class Changes:
         self._listeners[key] = listener
         return lambda: self._listeners.pop(key, None) and None
 
-    def _tell(self, method: str, params: Params) -> None:
+    def tell(self, method: str, params: Params) -> None:
+        """Pass on a notification of any of these kinds."""
         for listener in list(self._listeners.values()):
             listener(method, params)
 

@@ -20,7 +20,7 @@ from agents_runtime._platform.base import (
 from agents_runtime.errors import UsageError
 from agents_runtime.mcp.protocol.versions import INTERNAL_ERROR, SERVER_ERROR
 from agents_runtime.mcp.server.gate import plain_props
-from agents_runtime.mcp.server.keys import KEY_SIZE, VARIABLE
+from agents_runtime.mcp.server.keys import KEY_SIZE, secret_of
 from agents_runtime.mcp.sessions.front import HEADERS, Front, Route, Visit
 from agents_runtime.mcp.sessions.ladder import Refused
 from agents_runtime.mcp.sessions.surface import respond
@@ -75,7 +75,7 @@ class McpEndpoint:
         if not self._route.matches(parts.path):
             return make_response("Not found", 404, {"content-type": "text/plain;charset=UTF-8"})
         env = current_env() if env is None else env
-        namespace = self._namespace(env)
+        namespace, hub = self._namespace(env)
         find = header_finder(request)
         problem = self._gate.problem(find, str(request.url))
         if problem is not None:
@@ -90,7 +90,7 @@ class McpEndpoint:
                 response = auth
             else:
                 visit = _visit(request, find, method, auth, _plain(ctx) if props is None else props)
-                response = await Front(self._route, namespace, env, self._state_key(env)).answer(visit)
+                response = await Front(self._route, namespace, hub, env, self._state_key(env)).answer(visit)
         except Exception:  # whatever happens behind it: no details for the client
             logger.exception("the MCP endpoint of %s failed", self._cls.__name__)
             response = respond(INTERNAL)
@@ -100,15 +100,15 @@ class McpEndpoint:
 
     def _state_key(self, env: Any) -> str:  # noqa: ANN401 - the platform's
         """What seals the state of modern calls: of the environment, or one that ends with this process."""
-        given: object = getattr(env, VARIABLE, None)
-        if isinstance(given, str):
+        given = secret_of(env)
+        if given is not None:
             return given.encode().hex()
         if self._made_key is None:
             _, entropy = timing_of(env)
             self._made_key = entropy.random_bytes(KEY_SIZE).hex()
         return self._made_key
 
-    def _namespace(self, env: Any) -> Namespace:  # noqa: ANN401 - the platform's
+    def _namespace(self, env: Any) -> tuple[Namespace, list[str]]:  # noqa: ANN401 - the platform's
         namespaces = namespaces_of(env)
         name = self._binding
         if name is None:
@@ -122,7 +122,9 @@ class McpEndpoint:
             known = ", ".join(sorted(namespaces)) or "none"
             raise UsageError(f"there is no Durable Object binding {name!r} for {self._cls.__name__}; there are {known}")
         namespace = namespaces[name]
-        return namespace if self._jurisdiction is None else namespace.jurisdiction(self._jurisdiction)
+        if self._jurisdiction is None:
+            return namespace, [name]
+        return namespace.jurisdiction(self._jurisdiction), [name, self._jurisdiction]
 
 
 def _visit(request: Any, find: HeaderOf, method: str, auth: AuthInfo | None, props: Any) -> Visit:  # noqa: ANN401 - the platform's, and JSON

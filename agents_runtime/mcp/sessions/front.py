@@ -21,7 +21,9 @@ from agents_runtime._platform.base import (
 )
 from agents_runtime.mcp.protocol.sse import KEEPALIVE
 from agents_runtime.mcp.protocol.versions import LAST_EVENT_HEADER, SESSION_HEADER, VERSION_HEADER, is_modern
+from agents_runtime.mcp.server.endpoint import LISTEN
 from agents_runtime.mcp.server.envelope import looks_modern
+from agents_runtime.mcp.server.keys import secret_of
 from agents_runtime.mcp.sessions.head import HEADER, Head, Kind
 from agents_runtime.mcp.sessions.ladder import (
     MAX_BODY_BYTES,
@@ -40,7 +42,7 @@ from agents_runtime.mcp.sessions.ladder import (
     messages_of,
     not_found,
 )
-from agents_runtime.mcp.sessions.modern import MODERN
+from agents_runtime.mcp.sessions.modern import HUB, MODERN
 from agents_runtime.mcp.sessions.streams import KEEPALIVE_S
 from agents_runtime.mcp.sessions.surface import respond
 from agents_runtime.mcp.sessions.tasks import TASK_METHODS
@@ -92,10 +94,12 @@ class Visit:
 class Front:
     """Passes requests on to the objects of the sessions."""
 
-    def __init__(self, route: Route, namespace: Namespace, env: Any, key: str) -> None:  # noqa: ANN401 - the platform's
+    def __init__(self, route: Route, namespace: Namespace, hub: list[str], env: Any, key: str) -> None:  # noqa: ANN401 - the platform's
         self._route = route
         self._namespace = namespace
+        self._hub = hub
         self._key = key
+        self._secret = secret_of(env)
         self._clock, self._entropy = timing_of(env)
 
     async def answer(self, visit: Visit) -> Any:  # noqa: ANN401 - the platform's response
@@ -133,11 +137,12 @@ class Front:
         return await self._send(visit, f"{STREAMABLE}:{decided.session_id}", _head(visit, "post"), body)
 
     async def _post_modern(self, visit: Visit, data: object, body: bytes) -> Any:  # noqa: ANN401 - the platform's response
-        """Pass on a request of the modern era to an object of its own, or to that of the task it asks for."""
+        """Pass on a request of the modern era: to an object of its own, that of the task it asks for, or the hub."""
         names = ("accept", "content-type", *headers_starting(visit.request, ("mcp-",)))
         headers = {name: value for name in names if (value := header_of(visit.request, name.lower())) is not None}
-        headers[HEADER] = Head("modern", visit.auth, visit.props, self._key).text()
-        stub = self._stub(MODERN + (_task_of(data) or self._new_session()))
+        head = Head("modern", visit.auth, visit.props, self._key, hub=self._hub)
+        headers[HEADER] = head.text(self._secret)
+        stub = self._stub(HUB if _listens(data) else MODERN + (_task_of(data) or self._new_session()))
         return await stub.fetch(visit.request.url, method="POST", headers=headers, body=body.decode(errors="replace"))
 
     async def _body(self, visit: Visit) -> bytes | Refused:
@@ -192,12 +197,13 @@ class Front:
         return self._namespace.get(self._namespace.idFromName(name))
 
     async def _send(self, visit: Visit, name: str, head: Head, body: bytes) -> Any:  # noqa: ANN401 - the platform's response
-        headers = {HEADER: head.text(), "content-type": "application/json"}
-        # As text: what is no UTF-8 was refused by now, and bytes are not carried alike by both hosts.
-        return await self._stub(name).fetch(visit.request.url, method="POST", headers=headers, body=body.decode())
+        headers = {HEADER: head.text(self._secret), "content-type": "application/json"}
+        text = body.decode(errors="replace")
+        # As text, since bytes are not carried alike by both hosts.
+        return await self._stub(name).fetch(visit.request.url, method="POST", headers=headers, body=text)
 
     async def _listen(self, visit: Visit, name: str, session_id: str | None, head: Head) -> Any:  # noqa: ANN401 - the platform's response
-        headers = {HEADER: head.text(), "upgrade": "websocket"}
+        headers = {HEADER: head.text(self._secret), "upgrade": "websocket"}
         answer = await self._stub(name).fetch(visit.request.url, headers=headers)
         if answer.status != 101:
             return answer
@@ -209,6 +215,10 @@ class Front:
 
 def _head(visit: Visit, kind: Kind, *, last_event_id: str | None = None, endpoint: str | None = None) -> Head:
     return Head(kind, visit.auth, visit.props, None, last_event_id, endpoint)
+
+
+def _listens(data: object) -> bool:
+    return isinstance(data, dict) and cast("dict[str, Any]", data).get("method") == LISTEN
 
 
 def _task_of(data: object) -> str | None:

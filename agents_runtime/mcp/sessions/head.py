@@ -1,7 +1,11 @@
-"""What the Worker tells a session's object about a request it passes on: one internal header, stripped from outside."""
+"""What the Worker tells a session's object about a request it passes on: one internal header, stripped from outside.
+
+Where Worker and object share a secret the header is signed with it, and the object believes no other.
+"""
 
 from __future__ import annotations
 
+import hmac
 import json
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,7 +15,8 @@ from agents_runtime.mcp.server.auth import AuthInfo
 HEADER = "x-cf-agents-mcp"
 """Routing strips every header that begins like this from requests of clients."""
 
-Kind = Literal["open", "post", "get", "delete", "sse", "sse-post", "modern"]
+Kind = Literal["open", "post", "get", "delete", "sse", "sse-post", "modern", "forged"]
+_PURPOSE = b"cf-agents-mcp:head "
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,7 @@ class Head:
         key: what seals the state of modern calls, in hexadecimal.
         last_event_id: the event after which a GET goes on.
         endpoint: where a client of 2024-11-05 posts to.
+        hub: the binding and, if there is one, the jurisdiction of the object at which modern clients listen.
     """
 
     kind: Kind
@@ -33,6 +39,7 @@ class Head:
     key: str | None = None
     last_event_id: str | None = None
     endpoint: str | None = None
+    hub: list[str] | None = None
 
     def auth_info(self) -> AuthInfo | None:
         """What is known about the authorization: what was checked, or else the props."""
@@ -44,11 +51,24 @@ class Head:
         known["scopes"] = tuple(known.get("scopes", ()))
         return AuthInfo(**known)
 
-    def text(self) -> str:
-        """The header's value."""
-        return json.dumps({name: value for name in self.__slots__ if (value := getattr(self, name)) is not None})
+    def text(self, secret: str | None = None) -> str:
+        """The header's value, signed where there is a secret."""
+        said = json.dumps({name: value for name in self.__slots__ if (value := getattr(self, name)) is not None})
+        return said if secret is None else f"{_signature(said, secret)} {said}"
 
 
-def read_head(value: str) -> Head:
-    """What a header's value says."""
-    return Head(**json.loads(value))
+FORGED = Head("forged")
+
+
+def read_head(value: str, secret: str | None = None) -> Head:
+    """What a header's value says; `FORGED` when there is a secret, and it was not signed with that."""
+    signature, space, said = value.partition(" ")
+    if secret is not None and not (
+        space and hmac.compare_digest(signature.encode(), _signature(said, secret).encode())
+    ):
+        return FORGED
+    return Head(**json.loads(said if value[:1] != "{" else value))
+
+
+def _signature(said: str, secret: str) -> str:
+    return hmac.digest(secret.encode(), _PURPOSE + said.encode(), "sha256").hex()

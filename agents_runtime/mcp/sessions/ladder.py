@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, cast
 
+from agents_runtime._core.jsonx import loads
 from agents_runtime.mcp.protocol.messages import McpError, Message, Request, parse_message
 from agents_runtime.mcp.protocol.versions import (
     INVALID_REQUEST,
@@ -105,10 +106,10 @@ def parse_body(body: bytes) -> tuple[Message, ...] | Refused:
 
 
 def decode_body(body: bytes) -> object:
-    """The JSON of a body, or the refusal of what is none."""
+    """The JSON of a body in UTF-8, or the refusal of what is none."""
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return loads(body.decode())
+    except ValueError:
         return Refused(400, PARSE_ERROR, "Parse error: Invalid JSON")
 
 

@@ -33,7 +33,7 @@ from agents_runtime.mcp.protocol.versions import INTERNAL_ERROR, SERVER_ERROR, S
 from agents_runtime.mcp.server.auth import AUTH
 from agents_runtime.mcp.server.dispatch import negotiate, serve
 from agents_runtime.mcp.server.subscriptions import MAX_RESOURCES, UPDATED
-from agents_runtime.mcp.sessions.head import HEADER, Head, read_head
+from agents_runtime.mcp.sessions.head import FORGED, HEADER, Head, read_head
 from agents_runtime.mcp.sessions.ladder import INITIALIZE, UNKNOWN_SESSION, Refused, parse_body
 from agents_runtime.mcp.sessions.outbound import Questions, RequestOutbound
 from agents_runtime.mcp.sessions.sse_legacy import SseChannel
@@ -132,6 +132,11 @@ class McpSession(Capability):
     def refusal(self, request: Any) -> Any:  # noqa: ANN401 - the platform's request and response
         """The answer to a request for a session that never was or is over; None: go on. Writes nothing."""
         head = self._head_of(request)
+        if head is FORGED:
+            logger.error("a request was refused that its Worker did not sign; has it another MCP_STATE_KEY, or none?")
+            return respond(Refused(403, SERVER_ERROR, "Forbidden"))
+        if head is not None and head.kind in ("sse", "sse-post"):
+            return None if self._is_owner(head) else respond(UNKNOWN_SESSION)
         if head is None or head.kind not in ("post", "get", "delete"):
             return None
         if self._store.opening() is None or self._surface.is_ending() or not self._is_owner(head):
@@ -177,6 +182,7 @@ class McpSession(Capability):
 
     def changed(self, method: str, params: Params) -> None:
         """Tell the client of a change, if it is one that it wants to hear of."""
+        self.modern.changed(method, params)
         if method != UPDATED or params.get("uri") in self.subscriptions:
             self.tell(method, params)
 
@@ -382,7 +388,7 @@ class McpSession(Capability):
     def _head_of(self, request: Any) -> Head | None:  # noqa: ANN401 - the platform's request
         if self._seen is None or self._seen[0]() is not request:
             value = header_of(request, HEADER)
-            self._seen = weakref.ref(request), None if value is None else read_head(value)
+            self._seen = weakref.ref(request), None if value is None else read_head(value, self._surface.secret())
         return self._seen[1]
 
     def _is_owner(self, head: Head) -> bool:

@@ -27,6 +27,7 @@ class Surface:
         question_timeout_s: how long the client may take to answer.
         idle_s: after how long without any use the session ends; None: never.
         wake: arms the alarm anew.
+        secret: what requests of the Worker are signed with; None: they are not.
     """
 
     name: Callable[[], str]
@@ -37,6 +38,7 @@ class Surface:
     question_timeout_s: Callable[[], float]
     idle_s: Callable[[], float | None]
     wake: Callable[[], None]
+    secret: Callable[[], str | None]
 
 
 def respond(refused: Refused) -> Any:  # noqa: ANN401 - the platform's response
