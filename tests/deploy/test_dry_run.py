@@ -17,7 +17,7 @@ from tests.workerd.tools import ROOT, Missing, run
 HERE = Path(__file__).parent
 NODE_MODULES = HERE / "node_modules"
 COMMAND = Path(sys.executable).with_name("agents-runtime")
-UPLOAD_LIMIT_BYTES = 300 * 1024
+UPLOAD_LIMIT_BYTES = 500 * 1024
 TEST_TOOLS = ("_pytest", "pytest", "pluggy", "iniconfig", "pygments", "packaging", "tests", "__pycache__")
 
 
