@@ -107,7 +107,7 @@ class Kid(Agent):
         return await (await self.parent_agent(cls)).call("who")
 
     async def ask_parent_at_once(self, cls: str) -> list[Any]:
-        return await asyncio.gather(self.ask_parent(cls), self.ask_parent(cls))
+        return list(await asyncio.gather(self.ask_parent(cls), self.ask_parent(cls)))
 
     async def ask_parent_later(self, cls: str) -> None:
         """Ask once this call is over, although the parent may still be starting."""
@@ -255,6 +255,7 @@ class Eager(Kid):
 
     async def on_start(self):  # pyright: ignore[reportIncompatibleMethodOverride] - a hook may be either
         super().on_start()
+        kid: Any = None
         for path in (["a"], ["a", "b"], ["at once"]):
             kid = await self.sub_agent(Kid, path[0])
             try:
