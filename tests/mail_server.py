@@ -56,7 +56,7 @@ def content_of(envelope: Envelope) -> bytes:
 
 @contextmanager
 def post_office(
-    answer: Callable[[Envelope], str] | None = None, *, password: str | None = None
+    answer: Callable[[Envelope], str] | None = None, *, password: str | None = None, takes_utf8: bool = True
 ) -> Iterator[PostOffice]:
     """Run one; ended afterwards."""
     office = PostOffice(answer)
@@ -69,7 +69,7 @@ def post_office(
 
     options: dict[str, Any] = {"authenticator": check, "auth_require_tls": False} if password else {}
     office.is_open = password is None
-    controller = Controller(office, hostname="127.0.0.1", port=office.port, **options)
+    controller = Controller(office, hostname="127.0.0.1", port=office.port, enable_SMTPUTF8=takes_utf8, **options)
     controller.start()
     try:
         yield office

@@ -94,9 +94,12 @@ def build(reply: Reply, to: Original, own: Mapping[str, str], message_id: str, n
     Raises:
         InvalidMail: something cannot stand in a mail.
     """
-    for part, address in (("sender", to.recipient), ("recipient", to.sender)):
+    for part, address in (("the sender of the answer,", to.recipient), ("the recipient of the answer,", to.sender)):
         if not address.isascii():
-            raise InvalidMail(part, f"has letters beyond ASCII, which few mail servers take: {address!r}"[:200])
+            raise InvalidMail(
+                part,
+                f"{address[:120]!r}, has letters beyond ASCII, so the mail cannot be answered: few servers take them",
+            )
     mail = EmailMessage(POLICY)
     mail["From"] = formataddr((checked_text(reply.from_name, "from_name"), to.recipient))
     mail["To"] = to.sender

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agents_runtime.email.addresses import bare_address
+from agents_runtime.email.addresses import bare_address, checked_address
 from agents_runtime.email.headers import EmailHeaders, message_ids
 from agents_runtime.email.parsing import header_pairs
 from agents_runtime.local.mail.builder import build
@@ -31,8 +31,8 @@ class SendEmail:
         """
         if isinstance(message, EmailMessage):
             raw = await message.content()
-            sender: str = message.from_
-            recipients: tuple[str, ...] = (message.to,)
+            sender = checked_address(message.from_, "from")
+            recipients: tuple[str, ...] = (checked_address(message.to, "to"),)
             headers = EmailHeaders(header_pairs(raw))
             ids = message_ids(headers.get("message-id"))
             if not ids:

@@ -99,7 +99,7 @@ async def _read(request: Request) -> bytes | None:
 def _outbox(room: MailRoom, path: str) -> Response:
     mail_id = path[len(OUTBOX_PATH) + 1 :]
     if not mail_id:
-        newest = [*reversed(room.outbox.all()[-MAX_LISTED:])]
+        newest = [*reversed(room.outbox.all(MAX_LISTED))]
         return Response.from_json([{**mail.envelope(), "subject": mail.subject} for mail in newest])
     mail = room.outbox.get(mail_id)
     if mail is None:

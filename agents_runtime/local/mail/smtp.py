@@ -77,6 +77,12 @@ class SmtpServer:
                 server.login(self.user, self.password or "")
             server.ehlo_or_helo_if_needed()
             options = ["BODY=8BITMIME"] if not mail.raw.isascii() and server.has_extn("8bitmime") else []
+            if not all(address.isascii() for address in (mail.from_, *mail.to)):
+                if not server.has_extn("smtputf8"):
+                    raise smtplib.SMTPNotSupportedError(
+                        f"{self.host} takes no addresses with letters beyond ASCII (it has no SMTPUTF8)"
+                    )
+                options.append("SMTPUTF8")
             return dict(server.sendmail(mail.from_, list(mail.to), mail.raw, mail_options=options))
 
 
@@ -126,8 +132,7 @@ class SmtpRelay:
     async def _send_what_is_due(self) -> float | None:
         """Try every mail whose time has come; returns how long until the next one's has."""
         loop = asyncio.get_running_loop()
-        waiting = [mail for mail in await asyncio.to_thread(self._outbox.all) if mail.status == "waiting"]
-        for mail in waiting:
+        for mail in await asyncio.to_thread(self._outbox.waiting):
             if self._not_before.get(mail.id, 0) <= loop.time():
                 await self._send(mail)
         left = self._not_before.values()
@@ -137,15 +142,16 @@ class SmtpRelay:
         self._not_before.pop(mail.id, None)
         try:
             refused = await asyncio.to_thread(self._server.send, mail)
-        except (OSError, smtplib.SMTPException) as error:
-            self._failed(mail, error)
+        except Exception as error:  # a mail that cannot be sent at all must not hold up the others
+            await self._failed(mail, error)
             return
         problem = f"refused for {', '.join(refused)}" if refused else None
-        self._outbox.update(changed(mail, "sent", problem))
+        await asyncio.to_thread(self._outbox.update, changed(mail, "sent", problem))
 
-    def _failed(self, mail: SentMail, error: Exception) -> None:
+    async def _failed(self, mail: SentMail, error: Exception) -> None:
         is_final = _is_final(error) or mail.attempts + 1 >= MAX_ATTEMPTS
-        self._outbox.update(changed(mail, "failed" if is_final else "waiting", str(error)[:500]))
+        outcome = changed(mail, "failed" if is_final else "waiting", str(error)[:500])
+        await asyncio.to_thread(self._outbox.update, outcome)
         if is_final:
             logger.error("the mail %s to %s was not taken: %s", mail.id, ", ".join(mail.to), error)
             return
@@ -156,6 +162,8 @@ class SmtpRelay:
 
 def _is_final(error: Exception) -> bool:
     """Whether the server will never take the mail."""
+    if isinstance(error, smtplib.SMTPNotSupportedError) or not isinstance(error, OSError):
+        return True  # it cannot be said in SMTP
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return all(code >= 500 for code, _ in error.recipients.values())
     return (

@@ -32,7 +32,7 @@ def alarm_class():
     ffi.can_run_sync = lambda: True
     ffi.run_sync = lambda value: value
     try:
-        storage = importlib.import_module(ADAPTER[-1])
+        storage: Any = importlib.import_module(ADAPTER[-1])
         storage.from_json_value = lambda value: value
     finally:
         for name, module in kept.items():

@@ -212,3 +212,12 @@ def test_whatever_is_written_the_mail_keeps_its_shape(body, subject, name, value
     assert str(mail["subject"]).split() == subject.split()
     got = mail.get_content().replace("\r\n", "\n").rstrip("\n")
     assert got == body.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n").rstrip("\n") or "\r" in body
+
+
+@pytest.mark.parametrize(
+    ("sender", "recipient", "which"), [("jürgen@x", "a@y", "recipient"), ("a@y", "büro@x", "sender")]
+)
+def test_an_address_beyond_ascii_cannot_be_answered_and_is_named(sender, recipient, which):
+    to = Original(sender, recipient, "Hello", EmailHeaders([]))
+    with pytest.raises(InvalidMail, match=f"the {which} of the answer, '(jürgen|büro)@x', has letters beyond ASCII"):
+        built(to=to)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from agents_runtime.errors import StorageError
+from agents_runtime.local.mail.ledger import Ledger
 from agents_runtime.local.mail.outbox import DiskOutbox, MemoryOutbox, SentMail, changed
 
 
@@ -42,6 +43,51 @@ def test_clearing_keeps_what_waits(outbox):
         outbox.add(mail(number, status))
     assert outbox.clear() == 3
     assert [one.status for one in outbox.all()] == ["waiting"]
+
+
+def bounded(kind, folder, ledger):
+    return MemoryOutbox(ledger) if kind == "memory" else DiskOutbox(folder, ledger=ledger)
+
+
+@pytest.mark.parametrize("kind", ["memory", "disk"])
+@pytest.mark.parametrize("limits", [(3, 10_000), (1_000, 3 * len(mail().raw))], ids=["mails", "bytes"])
+def test_the_oldest_go_that_wait_for_nothing(kind, limits, tmp_path):
+    outbox = bounded(kind, tmp_path, Ledger(*limits))
+    outbox.add(mail(1, "waiting"))
+    for number in range(2, 6):
+        outbox.add(mail(number))
+    assert outbox.all() == [mail(1, "waiting"), mail(4), mail(5)]
+    assert outbox.all(newest=1) == [mail(5)]
+    assert outbox.waiting() == [mail(1, "waiting")]
+    outbox.update(changed(mail(1, "waiting"), "sent"))
+    assert outbox.waiting() == []
+
+
+@pytest.mark.parametrize("kind", ["memory", "disk"])
+def test_those_that_wait_never_go_and_no_more_come_in(kind, tmp_path):
+    outbox = bounded(kind, tmp_path, Ledger(2))
+    outbox.add(mail(1, "waiting"))
+    outbox.add(mail(2, "waiting"))
+    with pytest.raises(StorageError, match="the outbox is full: 2 mails wait"):
+        outbox.add(mail(3))
+    assert [one.id for one in outbox.all()] == [mail(1).id, mail(2).id]
+    outbox.update(changed(mail(1, "waiting"), "failed"))
+    outbox.add(mail(3))
+    assert [one.id for one in outbox.all()] == [mail(2).id, mail(3).id]
+
+
+def test_what_is_on_disk_is_counted_by_the_next_process(tmp_path):
+    before = DiskOutbox(tmp_path)
+    for number in range(4):
+        before.add(mail(number, "waiting" if number == 1 else "kept"))
+    (tmp_path / f".{mail(9).id}.123").write_bytes(b"half a")
+    (tmp_path / ".keep").touch()
+    (tmp_path / "1760000000007-abcdefghij.eml").write_bytes(b"no mail of ours")
+    outbox = DiskOutbox(tmp_path, ledger=Ledger(3))
+    assert outbox.waiting() == [mail(1, "waiting")]
+    outbox.add(mail(5))
+    assert outbox.all() == [mail(1, "waiting"), mail(3), mail(5)]
+    assert sorted(path.name for path in tmp_path.glob(".*")) == [".keep"], "what a crash left of a mail is gone"
 
 
 def test_a_listener_hears_of_each(outbox):

@@ -75,6 +75,45 @@ async def test_what_is_refused_for_good_fails_and_holds_up_nothing():
     assert len(office.taken) == 1
 
 
+async def test_an_address_that_the_server_has_no_letters_for_fails_and_holds_up_nothing():
+    outbox = MemoryOutbox()
+    outbox.add(mail(1, to=("jürgen@example.com",)))
+    outbox.add(mail(2))
+    with post_office(takes_utf8=False) as office:
+        async with relaying(office.url, outbox):
+            await until(lambda: outbox.get(mail(2).id).status == "sent")
+    first = outbox.get(mail(1).id)
+    assert (first.status, first.attempts) == ("failed", 1)
+    assert "takes no addresses with letters beyond ASCII" in str(first.problem)
+
+
+async def test_an_address_beyond_ascii_is_sent_to_where_the_server_takes_it():
+    outbox = MemoryOutbox()
+    outbox.add(mail(1, to=("jürgen@example.com",)))
+    with post_office() as office:
+        async with relaying(office.url, outbox):
+            await until(lambda: outbox.get(mail(1).id).status == "sent")
+    assert office.taken[0].rcpt_tos == ["jürgen@example.com"]
+
+
+async def test_a_mail_that_cannot_be_sent_for_any_reason_holds_up_nothing(monkeypatch):
+    outbox = MemoryOutbox()
+    outbox.add(mail(1))
+    outbox.add(mail(2))
+    send = SmtpServer.send
+
+    def refuse_the_first(server, one):
+        if one.id == mail(1).id:
+            raise ValueError("no such thing in SMTP")
+        return send(server, one)
+
+    monkeypatch.setattr(SmtpServer, "send", refuse_the_first)
+    with post_office() as office:
+        async with relaying(office.url, outbox):
+            await until(lambda: outbox.get(mail(2).id).status == "sent")
+    assert outbox.get(mail(1).id).status == "failed"
+
+
 async def test_some_recipients_may_be_refused():
     outbox = MemoryOutbox()
     outbox.add(mail(to=("bob@example.com", "unknown@example.com")))
