@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import hmac
 import json
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from agents_runtime._platform.base import header_of
 from agents_runtime.mcp.server.auth import AuthInfo
 
 HEADER = "x-cf-agents-mcp"
@@ -68,6 +71,25 @@ def read_head(value: str, secret: str | None = None) -> Head:
     ):
         return FORGED
     return Head(**json.loads(said if value[:1] != "{" else value))
+
+
+class HeadReader:
+    """Gives the head of a request; that of the last one is read only once.
+
+    Args:
+        secret: what heads are signed with; None: they are not.
+    """
+
+    def __init__(self, secret: Callable[[], str | None]) -> None:
+        self._secret = secret
+        self._last: tuple[weakref.ref[Any], Head | None] | None = None
+
+    def __call__(self, request: Any) -> Head | None:  # noqa: ANN401 - the platform's request
+        """None when it is no request that the Worker passed on."""
+        if self._last is None or self._last[0]() is not request:
+            value = header_of(request, HEADER)
+            self._last = weakref.ref(request), None if value is None else read_head(value, self._secret())
+        return self._last[1]
 
 
 def _signature(said: str, secret: str) -> str:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agents_runtime._core.capability import Capability
 from agents_runtime._core.turns import NEXT_TURN
-from agents_runtime._platform.base import header_of, make_response, stream_response
+from agents_runtime._platform.base import make_response, stream_response
 from agents_runtime.mcp.protocol.messages import (
     McpError,
     Message,
@@ -33,7 +32,7 @@ from agents_runtime.mcp.protocol.versions import INTERNAL_ERROR, SERVER_ERROR, S
 from agents_runtime.mcp.server.auth import AUTH
 from agents_runtime.mcp.server.dispatch import negotiate, serve
 from agents_runtime.mcp.server.subscriptions import MAX_RESOURCES, UPDATED
-from agents_runtime.mcp.sessions.head import FORGED, HEADER, Head, read_head
+from agents_runtime.mcp.sessions.head import FORGED, Head, HeadReader
 from agents_runtime.mcp.sessions.ladder import INITIALIZE, UNKNOWN_SESSION, Refused, parse_body
 from agents_runtime.mcp.sessions.outbound import Questions, RequestOutbound
 from agents_runtime.mcp.sessions.sse_legacy import SseChannel
@@ -81,7 +80,7 @@ class McpSession(Capability):
         self._make_events = events
         self._made_streams: Streams | None = None
         self._caller: Caller | None = None
-        self._seen: tuple[weakref.ref[Any], Head | None] | None = None
+        self._head_of = HeadReader(surface.secret)
         self._running: dict[RequestId, list[asyncio.Task[Any]]] = {}
         self._cancelled: set[asyncio.Task[Any]] = set()
         self.sse = SseChannel(platform.sockets)
@@ -384,12 +383,6 @@ class McpSession(Capability):
         self._surface.end()
         self._streams.close_all()
         return make_response(None, 204)
-
-    def _head_of(self, request: Any) -> Head | None:  # noqa: ANN401 - the platform's request
-        if self._seen is None or self._seen[0]() is not request:
-            value = header_of(request, HEADER)
-            self._seen = weakref.ref(request), None if value is None else read_head(value, self._surface.secret())
-        return self._seen[1]
 
     def _is_owner(self, head: Head) -> bool:
         return self._store.setting(OWNER) in (None, principal_of(head))
