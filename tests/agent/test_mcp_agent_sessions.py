@@ -290,11 +290,14 @@ async def test_whoever_reads_too_slowly_goes_on_later(client, runtime):
     assert [message["params"]["data"] for message in rest[:-1]] == list(range(3_000))[-len(rest) + 1 :]
 
 
-async def test_a_rush_before_the_first_event_is_cut(client):
+async def test_a_rush_before_the_first_event_is_cut(client, caplog):
     await client.initialize()
     stream = await client.open("tools/call", {"name": "chatter", "arguments": {"times": 3_000, "rest": 0}})
     messages = await stream.messages()
     assert len(messages) < 1_100
+    assert [record.message for record in caplog.records if "dropped" in record.message] == [
+        "more than 512 notifications of one MCP request came at once; some are dropped"
+    ]
     assert messages[-1]["result"]["content"][0]["text"] == "said"
 
 

@@ -253,6 +253,11 @@ async def test_a_stream_of_the_oldest_transport_that_ends_fails_what_waits(runti
     server.inner.broken = break_off
     with pytest.raises(RemoteError, match="ended the stream"):
         await agent.use()
+    server.inner.broken = lambda message: None
+    assert (await agent.use())["content"], "opened again"
+    server.stream.put_nowait(None)
+    await asyncio.sleep(0.01)
+    assert (await agent.use())["content"], "also when it ended while nobody used it"
     server.endpoint = "https://evil.example/steal"
     with pytest.raises(RemoteError, match="endpoint of another host"):
         await agent.add("evil", URL, id="evil", transport="sse", retry={"max_attempts": 1})

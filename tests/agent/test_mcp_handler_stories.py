@@ -251,6 +251,25 @@ async def test_progress_makes_the_answer_a_stream(served):
     assert "content" in await call(served, "slow"), "nobody asked for progress"
 
 
+async def test_progress_that_nobody_reads_is_dropped_and_the_log_says_so(runtime, caplog):
+    server = McpServer("x")
+
+    @server.tool
+    def chatter(context: McpContext) -> str:
+        for number in range(1_500):
+            context.progress(number)
+        return "said"
+
+    runtime.serve(create_mcp_handler(server))
+    response = await modern(runtime, "tools/call", {"name": "chatter", "_meta": {"progressToken": "t"}})
+    events = SseDecoder().feed((await response.text()).encode())
+    assert len(events) == 1_001
+    assert "said" in events[-1].data
+    assert [record.message for record in caplog.records if "dropped" in record.message] == [
+        "1000 notifications of one MCP request wait for its client; more are dropped"
+    ]
+
+
 async def test_the_mode_of_answers_can_be_chosen(runtime):
     runtime.serve(create_mcp_handler(build_server(), response_mode="json"))
     told = {"name": "slow", "_meta": {"progressToken": "t"}}

@@ -55,6 +55,18 @@ def test_all_equals_its_type_checking_mirror():
     assert mirrored == exported - {"__version__"}
 
 
+def test_mcp_has_the_names_that_the_top_level_has_not():
+    mcp = importlib.import_module("agents_runtime.mcp")
+    exported, mirrored = rules.lazy_exports((ROOT / "agents_runtime/mcp/__init__.py").read_text())
+    assert exported == mirrored == set(mcp._HOMES)
+    assert sorted(exported) == list(mcp.__all__)
+    assert not exported & set(agents_runtime.__all__)
+    for name in exported:
+        assert getattr(mcp, name).__name__ == name
+    with pytest.raises(AttributeError, match="Imagine"):
+        getattr(mcp, "Imag" + "ine")
+
+
 def test_an_unknown_name_is_an_attribute_error_that_says_so():
     with pytest.raises(AttributeError, match="Agnet"):
         getattr(agents_runtime, "Agn" + "et")

@@ -76,8 +76,8 @@ class ServerConnection:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a session in this life."""
-        return self._session is not None
+        """Whether there is a session in this life that can be used."""
+        return self._session is not None and not self._session.is_over
 
     @property
     def is_connecting(self) -> bool:
@@ -227,6 +227,8 @@ class ServerConnection:
             McpConnectionFailed: there is none to be had.
             McpUnauthorized: a person has to give consent first.
         """
+        if self._session is not None and self._session.is_over:
+            await self._drop(ends_session=False)
         if self._session is None and self._opening is None and self.state != "failed":
             self._session = self._attach()
         if self._session is None:

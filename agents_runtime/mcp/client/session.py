@@ -125,6 +125,11 @@ class Session:
         """Whether an answer is waited for."""
         return bool(self._pending)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can be asked any more: its stream has ended, say."""
+        return bool(self._failure)
+
     async def request(
         self,
         method: str,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from agents_runtime._core.jsonx import Json
     from agents_runtime._platform.ports import Clock
     from agents_runtime.mcp.protocol.messages import RequestId
+
+logger = logging.getLogger("agents_runtime")
 
 ResponseMode: TypeAlias = Literal["auto", "json", "sse"]
 Work: TypeAlias = Coroutine[Any, Any, Params]
@@ -120,19 +123,23 @@ async def read_json(request: Any) -> tuple[Json, Any]:  # noqa: ANN401 - the pla
 class Replies:
     """The way back to the sender of one POST: notifications wait here until they are streamed."""
 
-    __slots__ = ("_frames", "changed")
+    __slots__ = ("_frames", "_has_dropped", "changed")
 
     can_ask = False
 
     def __init__(self) -> None:
         self._frames: deque[str] = deque()
+        self._has_dropped = False
         self.changed = asyncio.Event()
 
     def notify(self, method: str, params: Mapping[str, Json]) -> None:
-        """Send a notification. When a thousand wait already it is dropped."""
+        """Send a notification. When a thousand wait already it is dropped, and the log says so once."""
         if len(self._frames) < MAX_WAITING:
             self._frames.append(_frame(build_notification(method, params)))
             self.changed.set()
+        elif not self._has_dropped:
+            self._has_dropped = True
+            logger.warning("%d notifications of one MCP request wait for its client; more are dropped", MAX_WAITING)
 
     async def request(self, method: str, params: Mapping[str, Json]) -> Params:
         """Raise McpError: a client without a session cannot be asked."""

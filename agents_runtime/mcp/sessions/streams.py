@@ -8,6 +8,7 @@ a client that lost its connection goes on with a GET after the last id it has se
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from agents_runtime._platform.ports import Clock, Socket, Sockets
     from agents_runtime.mcp.protocol.messages import RequestId
     from agents_runtime.mcp.sessions.store import EventStore, SessionStore
+
+logger = logging.getLogger("agents_runtime")
 
 STANDALONE = "_GET_stream"
 """The stream for what belongs to no request; its id is that of the JavaScript SDK."""
@@ -134,6 +137,7 @@ class Stream:
         self.open = dict.fromkeys(requests)
         self.is_live = False
         self.is_let_go = False
+        self._has_dropped = False
         self._is_primed = is_primed
         self._streams = streams
         self._early: list[Mapping[str, Any]] = []
@@ -156,11 +160,17 @@ class Stream:
             self.is_let_go = True
 
     def say(self, message: Mapping[str, Any]) -> None:
-        """Send a message. Of notifications that come in a rush, before the first is sent, the last are dropped."""
+        """Send a message. Of notifications that come in a rush, before the first is sent, the last are dropped.
+
+        The log says so once.
+        """
         if self.is_live:
             self._streams.emit(self.id, message)
         elif "id" in message or len(self._early) < MAX_EARLY:
             self._early.append(message)
+        elif not self._has_dropped:
+            self._has_dropped = True
+            logger.warning("more than %d notifications of one MCP request came at once; some are dropped", MAX_EARLY)
 
     def answer(self, request_id: RequestId, message: Mapping[str, Any] | None) -> None:
         """Send the answer to one of its requests; None: there will be none."""
