@@ -96,8 +96,16 @@ async def test_acknowledged_mails_and_their_answers_survive_kills(tmp_path, monk
     (tmp_path / "post_main.py").write_text(textwrap.dedent(MAIN))
     names = ("one", "two")
     acknowledged = {name: [] for name in names}
-    refusals = iter(lambda: moments.random() < 0.2, None)
-    with post_office(lambda envelope: "451 try again later" if next(refusals) else OK) as office:
+    refused: Counter[bytes] = Counter()
+
+    def take_or_refuse(envelope):
+        """Refuse one in five, and none so often that its next attempt is far away."""
+        if moments.random() >= 0.2 or refused[content_of(envelope)] == 3:
+            return OK
+        refused[content_of(envelope)] += 1
+        return "451 try again later"
+
+    with post_office(take_or_refuse) as office:
         monkeypatch.setenv("AGENTS_SMTP_URL", office.url)
         monkeypatch.setenv("AGENTS_MAIL_TOKEN", TOKEN)
         for turn in range(ROUNDS):
