@@ -84,7 +84,7 @@ class World(Protocol):
 
     async def call(self, binding: str, name: str, method: str, *args: Any) -> Any: ...
     async def fetch(self, path: str, method: str = "GET", body: str | None = None, **headers: str) -> Answer: ...
-    def stream(self, path: str) -> Any: ...
+    def stream(self, path: str, method: str = "GET", body: str | None = None, **headers: str) -> Any: ...
     async def connect(self, path: str, **headers: str) -> Wire: ...
     async def evict(self, binding: str, name: str) -> None:
         """Make the host drop the object from memory. WebSockets stay open."""
@@ -195,8 +195,10 @@ class LocalWorld:
         return Answer(response.status, await response.text(), dict(response.headers.items()))
 
     @asynccontextmanager
-    async def stream(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        response = await self._send("GET", path, [], None)
+    async def stream(
+        self, path: str, method: str = "GET", body: str | None = None, **headers: str
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        response = await self._send(method, path, list(headers.items()), body)
         body = response.take_body()
         try:
             yield body
@@ -310,8 +312,10 @@ class WorkerdWorld:
             return Answer(answer.status_code, answer.text, dict(answer.headers))
 
     @asynccontextmanager
-    async def stream(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        async with self._client() as client, client.stream("GET", path) as answer:
+    async def stream(
+        self, path: str, method: str = "GET", body: str | None = None, **headers: str
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        async with self._client() as client, client.stream(method, path, content=body, headers=headers) as answer:
             yield answer.aiter_raw()
 
     async def connect(self, path: str, **headers: str) -> RealWire:

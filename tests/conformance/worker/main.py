@@ -7,6 +7,7 @@ from authorized_under_test import Clerk
 from durable_under_test import Durable
 from earlier_under_test import Chat, DocsServer, Onboarding, SupportAgent, earlier_email, earlier_fetch
 from facets_under_test import Facet, Parent
+from kept_under_test import Kept, kept
 from lab import Lab
 from mailed_under_test import Mailed
 from mistakes_under_test import Mistakes
@@ -37,6 +38,7 @@ __all__ = [
     "Errand",
     "Facet",
     "Foreman",
+    "Kept",
     "Lab",
     "Mailed",
     "Member",
@@ -60,6 +62,8 @@ class Default(WorkerEntrypoint):
         kind, _, rest = request.url.split("/", 3)[3].partition("/")
         if kind in ("MCP", "OFFERED"):
             return await (offered if kind == "MCP" else to_agent)(request, self.env, self.ctx)
+        if kind.partition("?")[0] == "KEPT":
+            return await kept.fetch(request, self.env, self.ctx)
         if kind == "EARLIER":
             return await earlier_fetch(request, self.env, self.ctx)
         if kind in ("PROBE", "PORTS"):
