@@ -123,7 +123,7 @@ async def test_a_stream_is_taken_up_where_it_was_left(world):
     _, *rest = SseDecoder().feed(answer.text.encode())
     assert [json.loads(event.data).get("method") for event in rest] == ["notifications/progress"] * 2 + [None]
     await world.evict("KEPT", session.object_name)
-    async with session.listening(**{"last-event-id": rest[0].id}) as heard:
+    async with session.listening(**{"last-event-id": rest[0].id or ""}) as heard:
         assert [(await heard.event()).data for _ in rest[1:]] == [event.data for event in rest[1:]]
 
 
@@ -152,7 +152,7 @@ async def test_a_question_in_the_midst_of_a_call(world):
 async def test_a_client_of_2024_is_served_at_the_same_path(world):
     async with world.stream("/KEPT", accept="text/event-stream") as body:
         heard = Heard(body)
-        endpoint = (await heard.event()).data
+        endpoint, answer = (await heard.event()).data, None
         for number, (method, params) in enumerate(
             [("initialize", {"protocolVersion": "2024-11-05", "capabilities": {}}), ("tools/call", {"name": "count"})]
         ):
@@ -160,6 +160,7 @@ async def test_a_client_of_2024_is_served_at_the_same_path(world):
             assert (await world.fetch(endpoint, "POST", message, **BOTH)).status == 202
             answer = await heard.message()
             assert answer["id"] == number
+        assert answer is not None
         assert "1" in answer["result"]["content"][0]["text"]
 
 
