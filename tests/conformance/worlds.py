@@ -199,11 +199,11 @@ class LocalWorld:
         self, path: str, method: str = "GET", body: str | None = None, **headers: str
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         response = await self._send(method, path, list(headers.items()), body)
-        body = response.take_body()
+        chunks = response.take_body()
         try:
-            yield body
+            yield chunks
         finally:
-            await body.aclose()
+            await chunks.aclose()
 
     async def connect(self, path: str, **headers: str) -> LocalWire:
         response = await self._send("GET", path, [*UPGRADE, *headers.items()], None)
