@@ -96,7 +96,8 @@ class Host:
         self._sweeper: Timer | None = None
         self._evicted = 0
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._is_stopping = False
+        self.stopping = asyncio.Event()
+        """Set once the host lets nothing new in."""
         self.activity = 0
 
     # Set-up
@@ -146,7 +147,7 @@ class Host:
     async def stop(self, grace_s: float = 10.0) -> None:
         """Let events in progress finish, commit, close WebSockets with 1012, close every database."""
         self.alarms.stop()
-        self._is_stopping = True
+        self.stopping.set()
         if not await self._drained(grace_s):
             logger.warning("some events did not finish within %s s and are cut off", grace_s)
         for actor in list(self._actors.values()):
@@ -262,7 +263,7 @@ class Host:
     # Told by actors and lives
 
     def check_running(self) -> None:
-        if self._is_stopping:
+        if self.stopping.is_set():
             raise JsException("Error", "The host is stopping.")
 
     def start_task(self, work: Coroutine[Any, Any, Any]) -> None:

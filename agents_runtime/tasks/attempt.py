@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from agents_runtime._core.capability import DONE, Done
 from agents_runtime._core.turns import NEXT_TURN
@@ -25,7 +25,7 @@ from agents_runtime.tasks.step import StepContext
 if TYPE_CHECKING:
     from agents_runtime._core.decisions import Desk
     from agents_runtime._core.jsonx import Json
-    from agents_runtime._core.surroundings import Surroundings
+    from agents_runtime._platform.ports import Clock, Platform
     from agents_runtime.tasks.journal import Entry
     from agents_runtime.tasks.store import Claim, TaskStore
 
@@ -36,6 +36,25 @@ TURNS_OF_REST = 5
 
 GRACE_S = 30.0
 """How long code that was cancelled may take to clean up, before the run goes on without it."""
+
+
+class Around(Protocol):
+    """What an attempt needs of the object it runs in."""
+
+    @property
+    def platform(self) -> Platform:
+        """The platform."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """Time."""
+        ...
+
+    @property
+    def emit(self) -> Callable[[str, Mapping[str, Json]], None]:
+        """Tells an event: its type and its payload."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +93,7 @@ class Attempt:
     """One attempt of one run."""
 
     def __init__(
-        self, claim: Claim, task: str, around: Surroundings, desk: Desk, store: TaskStore, entries: Mapping[str, Entry]
+        self, claim: Claim, task: str, around: Around, desk: Desk, store: TaskStore, entries: Mapping[str, Entry]
     ) -> None:
         self.run_id = claim.run_id
         self.interrupted = _interrupted(claim.run_id, entries.values())

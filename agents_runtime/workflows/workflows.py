@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from agents_runtime._core.capability import Capability
 from agents_runtime._core.ids import CONNECTION_ID_SIZE, nanoid
 from agents_runtime._core.jsonx import dumps, plain, size_bytes
+from agents_runtime._platform.child.platform import ChildPlatform
 from agents_runtime._platform.workflows import workflows_of
 from agents_runtime.errors import RetryableError, UsageError
 from agents_runtime.routing.bindings import binding_of
@@ -69,8 +70,9 @@ def make_workflows(around: Surroundings, agent: Any, states: States) -> Workflow
     """The workflows of an agent: its bindings and its own identity come from the agent itself."""
 
     def origin(binding: str | None) -> Origin:
-        if around.platform.inner_identity is not None:
-            return Origin(agent._sub_agents.front.root["binding"], agent.name, agent.self_path)
+        platform = around.platform
+        if isinstance(platform, ChildPlatform):
+            return Origin(platform.uplink.home["binding"], agent.name, platform.uplink.path)
         return Origin(binding or _own_binding(around, agent), agent.name)
 
     return Workflows(around, agent, states, lambda: workflows_of(agent.env), origin)

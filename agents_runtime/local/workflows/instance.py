@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from agents_runtime._core.capability import DONE
-from agents_runtime._core.surroundings import Surroundings
 from agents_runtime._platform.base import DurableObject, platform_of
 from agents_runtime.local.environment import ExecutionContext
 from agents_runtime.local.values import JsDict, JsException
@@ -31,6 +29,7 @@ from agents_runtime.tasks.errors import RecoveryExhausted
 from agents_runtime.tasks.store import TaskStore
 
 if TYPE_CHECKING:
+    from agents_runtime._platform.ports import Clock, Platform
     from agents_runtime.tasks.models import TaskInfo
     from agents_runtime.tasks.store import Claim
 
@@ -41,9 +40,6 @@ META = "workflow"
 
 RETRY_MS = 1_000
 """How long an instance waits whose journal could not be written."""
-
-STOP_NOTICED_S = 0.25
-"""How soon an instance in memory notices that its host stops."""
 
 _STATUS = {"completed": "complete", "failed": "errored", "cancelled": "terminated", "pending": "queued"}
 
@@ -62,6 +58,21 @@ class Served:
     cls: type[Any]
     max_steps: int = rules.MAX_STEPS
     is_implicit: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What an attempt needs of the object it runs in."""
+
+    platform: Platform
+
+    @property
+    def clock(self) -> Clock:
+        """Time."""
+        return self.platform.clock
+
+    def emit(self, event: str, payload: Mapping[str, Any], /) -> None:
+        """Nobody listens to the steps of an instance."""
 
 
 class WorkflowInstance(DurableObject):
@@ -178,13 +189,16 @@ class WorkflowInstance(DurableObject):
 
     async def _attend(self) -> None:
         """Wait for the attempt under way to end. Until then the alarm counts as unhandled, and a crash repeats it."""
-        while self._working is not None:
-            try:
-                self.env.agents_host.check_running()
-            except JsException:  # the host stops: it shall not wait for this, and the next one goes on at once
+        stopping: asyncio.Event = self.env.agents_host.stopping
+        while (working := self._working) is not None:
+            if stopping.is_set():  # the host shall not wait for this, and the next one goes on at once
                 self._platform.alarm.set_ms(self._now_ms)
                 return
-            await asyncio.wait([self._working], timeout=STOP_NOTICED_S)
+            stop: asyncio.Future[Any] = asyncio.ensure_future(stopping.wait())
+            try:
+                await asyncio.wait({working, stop}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                stop.cancel()
 
     # What it is
 
@@ -265,8 +279,8 @@ class WorkflowInstance(DurableObject):
         attempt = WorkflowAttempt(
             claim,
             self.served.name,
-            self._surroundings(),
-            cast("Any", None),
+            _Around(self._platform),
+            cast("Any", None),  # no desk: what a workflow waits for are events
             self._store,
             self._store.steps(claim.run_id),
         )
@@ -323,19 +337,6 @@ class WorkflowInstance(DurableObject):
         self._keep(expires=expires_ms)
         self._platform.alarm.set_ms(expires_ms)
 
-    def _surroundings(self) -> Surroundings:
-        return Surroundings(
-            agent=self,
-            platform=self._platform,
-            jobs=cast("Any", None),
-            ready=_ready,
-            call=cast("Any", None),
-            report=cast("Any", None),
-            emit=_ignore,
-            wake=_ready,
-            interval_ms=0,
-        )
-
 
 def _run_id(meta: Mapping[str, Any]) -> str:
     return f"run-{meta['run']}" if meta else ""
@@ -353,11 +354,3 @@ def _failure_of(error: Exception) -> dict[str, str]:
     if isinstance(error, JsException):
         return {"name": error.name, "message": error.message}
     return {"name": "PythonError", "message": trace(error)}
-
-
-def _ready() -> Any:
-    return DONE
-
-
-def _ignore(event: str, payload: Mapping[str, Any]) -> None:
-    """Nobody listens to the steps of an instance."""
