@@ -198,6 +198,23 @@ def test_what_a_sub_agent_scheduled_in_javascript_happens_in_python(sides):
     raise AssertionError(found)
 
 
+def test_what_a_sub_agent_scheduled_in_python_waits_while_javascript_has_the_storage(sides):
+    """The one direction that does not work, as the docs say: JavaScript knows nothing of it, and loses nothing."""
+    with sides.running("python") as call:
+        assert call(("putSoon", "top/left", 2, "soon")) == ["planned"]
+    with sides.running("javascript") as call:
+        time.sleep(3)
+        assert call(("put", "top/left", "js"), ("look",))[0] == ["js"]
+        time.sleep(1)
+        assert call(("put", "top/left", "js")) == [["js", "js"]], "it does not happen"
+    with sides.running("python") as call:
+        deadline = time.monotonic() + 10
+        while "Python: soon" not in (found := call(("put", "top/left", "look"))[0]):
+            assert time.monotonic() < deadline, found
+            time.sleep(0.3)
+        assert found.count("Python: soon") == 1
+
+
 @pytest.mark.parametrize("name", ["one", "older"])
 def test_the_tables_of_an_older_version_are_taken_over(sides, name):
     sides.leave_old_tables(name)
