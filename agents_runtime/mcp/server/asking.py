@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from agents_runtime.errors import UsageError
-from agents_runtime.mcp.protocol.messages import is_object
+from agents_runtime.mcp.protocol.messages import is_list, is_object
 from agents_runtime.mcp.tools.content import as_block
 from agents_runtime.mcp.tools.schema import given_schema, schema_of
 
@@ -161,18 +161,29 @@ def _elicited(result: Params, schema: Params) -> Elicited | None:
 
 
 def _fits(value: object, schema: object) -> bool:
-    kinds = _FORM_TYPES.get(cast("Params", schema).get("type", "")) if isinstance(schema, dict) else None
-    if kinds is None:
+    """Whether the value of a field is of its type, and one of those to choose from."""
+    if not isinstance(schema, dict):
         return True
-    return isinstance(value, kinds) and (kinds == (bool,) or not isinstance(value, bool))
+    part = cast("Params", schema)
+    named: object = part.get("type")
+    kinds = _FORM_TYPES.get(named) if isinstance(named, str) else None
+    if kinds is not None and not (isinstance(value, kinds) and (kinds == (bool,) or not isinstance(value, bool))):
+        return False
+    if named == "integer" and isinstance(value, float) and not value.is_integer():
+        return False
+    choices = _choices(part)
+    if choices is not None and value not in choices:
+        return False
+    items: object = part.get("items")
+    return not isinstance(value, list) or all(_fits(item, items) for item in cast("list[object]", value))
 
 
-def _sampled(result: Params) -> Params | None:
-    return result if isinstance(result.get("content"), dict | list) else None
-
-
-def _roots(result: Params) -> list[Params] | None:
-    roots = result.get("roots")
-    if not isinstance(roots, list) or not all(isinstance(root, dict) for root in cast("list[object]", roots)):
+def _choices(schema: Params) -> list[object] | None:
+    """The values that a field may have; None: it is free."""
+    listed: object = schema.get("enum")
+    if isinstance(listed, list):
+        return cast("list[object]", listed)
+    titled: object = schema.get("oneOf", schema.get("anyOf"))
+    if not is_list(titled) or not all(is_object(option) and "const" in option for option in titled):
         return None
-    return cast("list[Params]", roots)
+    return [cast("Params", option)["const"] for option in titled]

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from agents_runtime.context import is_awaitable
 from agents_runtime.errors import AgentError, RpcError, UsageError
 from agents_runtime.mcp.protocol.messages import McpError, Params, Request, build_error, build_result, is_object
-from agents_runtime.mcp.protocol.results import CACHEABLE, COMPLETE, MAY_LACK_INPUT, CacheHint, input_required, stamped
+from agents_runtime.mcp.protocol.results import (
+    CACHEABLE,
+    COMPLETE,
+    INPUT_REQUIRED,
+    MAY_LACK_INPUT,
+    TASK,
+    CacheHint,
+    input_required,
+    stamped,
+)
 from agents_runtime.mcp.protocol.versions import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -41,6 +50,10 @@ Make = Callable[[McpContext], Awaitable[Params]]
 logger = logging.getLogger("agents_runtime")
 
 MAX_COMPLETIONS = 100
+MAX_URI_CHARS = 4_096
+"""No resource has a longer URI; templates are matched against each URI that is asked for."""
+
+RESULT_TYPES = (COMPLETE, INPUT_REQUIRED, TASK)
 _NOTHING: Params = {}
 
 
@@ -274,14 +287,17 @@ class Answers:
         server = self._server
         kind = ref.get("type")
         known: object = ref.get("name" if kind == "ref/prompt" else "uri")
-        exists = known in (server.prompts if kind == "ref/prompt" else {**server.templates, **server.resources})
-        if kind not in ("ref/prompt", "ref/resource") or not exists:
-            raise McpError(INVALID_PARAMS, "ref names no prompt or resource of this server")
-        return cast("str", known)
+        if kind in ("ref/prompt", "ref/resource") and isinstance(known, str):
+            offers = (server.prompts,) if kind == "ref/prompt" else (server.templates, server.resources)
+            if any(known in each for each in offers):
+                return known
+        raise McpError(INVALID_PARAMS, "ref names no prompt or resource of this server")
 
     def _find(self, uri: str) -> tuple[ResourceOffer, dict[str, str]] | None:
         if (offer := self._server.resources.get(uri)) is not None:
             return offer, {}
+        if len(uri) > MAX_URI_CHARS:
+            return None
         for offer in self._server.templates.values():
             if (values := offer.match(uri)) is not None:
                 return offer, values
@@ -353,7 +369,7 @@ async def _run(offer: ToolOffer, bound: Params, context: McpContext | None = Non
     value: Any = offer.run(**bound)
     if offer.is_async or is_awaitable(value):
         value = await value
-    if is_object(value) and "resultType" in value:
+    if is_object(value) and value.get("resultType") in RESULT_TYPES:
         return dict(value)
     result = call_result(value)
     if offer.tool.output_schema is not None and "structuredContent" not in result and "isError" not in result:

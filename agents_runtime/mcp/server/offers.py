@@ -118,7 +118,7 @@ class ResourceOffer(Offer):
 
     def contents(self, uri: str, value: object) -> Params:
         """The result of reading it, from what its function returned."""
-        if is_object(value) and "contents" in value:
+        if is_object(value) and _are_contents(value.get("contents")):
             return dict(value)
         mime_type: str | None = self.options.get("mime_type")
         if isinstance(value, bytes):
@@ -163,6 +163,11 @@ class ResourceOffer(Offer):
         if "\\{" in "".join(parts) or "\\}" in "".join(parts):
             raise DefinitionError(f"{self.where}: the braces of {self.uri!r} cannot be read")
         return re.compile("".join(parts), re.DOTALL)
+
+
+def _are_contents(value: object) -> bool:
+    """Whether this is what a result has, and not some value of the user."""
+    return is_list(value) and all(is_object(item) and "uri" in item for item in value)
 
 
 def _is_safe(value: str) -> bool:

@@ -1,6 +1,7 @@
 """From what a tool returns to the result of a call.
 
-A mapping with `content` goes as it is. A text, bytes and the pieces of `content` become content. Any other JSON value
+A mapping with `content` that may be a result goes as it is; one with a field of that name among others is a value like
+any other. A text, bytes and the pieces of `content` become content. Any other JSON value
 becomes its JSON as text, for the model, and the value itself as `structuredContent`, for the program.
 """
 
@@ -16,6 +17,9 @@ from agents_runtime.mcp.tools.content import Content, as_block, encoded
 if TYPE_CHECKING:
     from agents_runtime.mcp.protocol.messages import Params
 
+FIELDS = frozenset(("content", "structuredContent", "isError", "_meta", "resultType"))
+"""What a result has."""
+
 BINARY_URI = "data:application/octet-stream"
 
 
@@ -29,7 +33,7 @@ def call_result(value: object) -> Params:
         return {"content": [{"type": "text", "text": value}]}
     if value is None:
         return {"content": []}
-    if is_object(value) and "content" in value:
+    if is_object(value) and "content" in value and _is_ready(value):
         return ready_result(value)
     if isinstance(value, bytes):
         return {"content": [{"type": "resource", "resource": {"uri": BINARY_URI, "blob": encoded(value)}}]}
@@ -38,6 +42,16 @@ def call_result(value: object) -> Params:
     if is_list(value) and any(isinstance(item, Content) for item in value):
         return {"content": [as_block(item) for item in value]}
     return structured_result(value)
+
+
+def _is_ready(value: Mapping[str, Any]) -> bool:
+    """Whether a mapping with `content` is a result, and not some value of the user with such a field."""
+    content = value["content"]
+    return value.keys() <= FIELDS or (is_list(content) and bool(content) and all(_is_piece(item) for item in content))
+
+
+def _is_piece(item: object) -> bool:
+    return isinstance(item, Content) or (is_object(item) and isinstance(item.get("type"), str))
 
 
 def structured_result(value: object) -> Params:

@@ -1,6 +1,7 @@
 """Requests of both eras, answered from a registry."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -278,6 +279,45 @@ async def test_prompts_and_completion():
     }
     params["argument"] = {"name": "name", "value": ""}
     assert (await ask("completion/complete", params))["completion"]["values"] == []
+
+
+@pytest.mark.parametrize("name", [["greet"], {}, 1, None])
+@pytest.mark.parametrize("kind", ["ref/prompt", "ref/resource", "ref/else", []])
+async def test_a_completion_of_nothing_is_the_clients_error(kind, name):
+    params = {"ref": {"type": kind, "name": name, "uri": name}, "argument": {"name": "tone", "value": ""}}
+    assert (await ask("completion/complete", params))["code"] == -32602
+
+
+async def test_a_long_uri_costs_nothing():
+    server = McpServer("files")
+
+    @server.resource("files://{+a}/{+b}/end")
+    def file(a: str, b: str) -> str:
+        return a + b
+
+    began = time.perf_counter()
+    missing = await ask("resources/read", {"uri": "files://" + "/" * 1_000_000}, server=server)
+    assert missing["code"] == -32602
+    assert time.perf_counter() - began < 1
+
+
+async def test_values_of_the_user_are_not_taken_for_results():
+    server = McpServer("values")
+
+    @server.tool
+    def find() -> dict:
+        return {"resultType": "flights", "flights": []}
+
+    @server.resource("box://1", mime_type="application/json")
+    def box() -> dict:
+        return {"contents": ["a pen", "a key"]}
+
+    result = await ask("tools/call", {"name": "find"}, server=server)
+    assert result["structuredContent"] == {"resultType": "flights", "flights": []}
+    read = await ask("resources/read", {"uri": "box://1"}, server=server)
+    assert read["contents"] == [
+        {"uri": "box://1", "mimeType": "application/json", "text": '{"contents":["a pen","a key"]}'}
+    ]
 
 
 async def test_progress_and_log_go_to_those_who_asked():

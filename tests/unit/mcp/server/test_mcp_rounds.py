@@ -131,6 +131,27 @@ async def test_an_answer_that_makes_no_sense_is_asked_for_again(wrong):
     assert list(again["inputRequests"]) == ["elicitation_1"]
 
 
+COLOURS = {"type": "string", "oneOf": [{"const": "r", "title": "Red"}, {"const": "g", "title": "Green"}]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "good", "bad"),
+    [
+        ({"type": "integer"}, [1, 2.0], [1.5, True, "1"]),
+        ({"type": "string", "enum": ["r", "g"]}, ["r"], ["b", 1, ["r"]]),
+        (COLOURS, ["g"], ["Green"]),
+        ({"type": "array", "items": {"type": "string", "enum": ["r"]}}, [[], ["r"]], [["b"], "r"]),
+        ({"type": "array", "items": {"anyOf": COLOURS["oneOf"]}}, [["r", "g"]], [["r", "b"]]),
+        ({"type": ["string", "null"]}, ["x", None], []),
+        ({"anyOf": [{"type": "string"}, {"const": 1}]}, ["x", 1], []),
+        (True, [1], []),
+    ],
+)
+def test_an_answer_is_one_of_those_to_choose_from(schema, good, bad):
+    read = Ask.form("?", {"type": "object", "properties": {"it": schema}}).read
+    assert [value for value in good + bad if read(accepted(it=value)) is not None] == good
+
+
 async def test_a_legacy_answer_that_makes_no_sense_is_an_error():
     assert (await ask(make_server(), CALL, LEGACY, Pushed({"action": "shout"})))["code"] == -32600
 

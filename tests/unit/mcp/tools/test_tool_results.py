@@ -22,6 +22,19 @@ def test_a_ready_result_goes_as_it_is():
 
 
 @pytest.mark.parametrize(
+    "value",
+    [
+        {"id": 1, "content": "buy milk"},
+        {"path": "a.txt", "content": ["line", "line"]},
+        {"content": [], "total": 0},
+        {"content": None, "id": 2},
+    ],
+)
+def test_a_value_with_a_field_named_content_loses_nothing(value):
+    assert call_result(value)["structuredContent"] == value
+
+
+@pytest.mark.parametrize(
     ("value", "content"),
     [
         ("hello", [{"type": "text", "text": "hello"}]),
