@@ -187,3 +187,14 @@ def _choices(schema: Params) -> list[object] | None:
     if not is_list(titled) or not all(is_object(option) and "const" in option for option in titled):
         return None
     return [cast("Params", option)["const"] for option in titled]
+
+
+def _sampled(result: Params) -> Params | None:
+    return result if isinstance(result.get("content"), dict | list) else None
+
+
+def _roots(result: Params) -> list[Params] | None:
+    roots = result.get("roots")
+    if not isinstance(roots, list) or not all(isinstance(root, dict) for root in cast("list[object]", roots)):
+        return None
+    return cast("list[Params]", roots)
