@@ -222,6 +222,14 @@ async def test_a_session_that_never_was_leaves_nothing_behind(client, runtime):
     assert [object_id.name for object_id in runtime.list_ids(Notes)] == [None]  # a name is stored with the first write
 
 
+async def test_a_session_that_could_not_be_opened_leaves_nothing_behind(client, runtime):
+    stream = await client.open("initialize", {"protocolVersion": 5})
+    assert (await stream.message())["error"]["code"] == -32602
+    await runtime.advance(seconds=2)
+    await runtime.restart()
+    assert runtime.list_ids(Notes) == []
+
+
 async def test_a_deleted_session_is_gone_at_once_and_its_data_a_little_later(client, runtime):
     await client.initialize()
     await client.tool("add", text="milk")

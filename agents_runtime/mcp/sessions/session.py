@@ -299,6 +299,8 @@ class McpSession(Capability):
         try:
             result, caller = negotiate(server, request.params)
         except McpError as error:
+            if head.kind == "open":
+                self._surface.end()  # this object is for this session alone, and nobody opens it
             return build_error(request.id, error)
         self._store.open(request.id, request.params)
         owner = principal_of(head)
