@@ -93,9 +93,17 @@ class Reports:
         """The workflows of whose end the hooks have not heard."""
         return self._owed.ids()
 
-    def forget(self, workflow_id: str) -> None:
-        """Owe no report of a workflow."""
+    def forget(self, workflow_id: str) -> dict[str, Any] | None:
+        """Owe no report of a workflow; returns what was owed."""
+        owed = self._owed.get(workflow_id)
         self._owed.done(workflow_id)
+        return owed
+
+    def owe(self, workflow_id: str, report: dict[str, Any] | None) -> None:
+        """Owe again what was forgotten."""
+        if report is not None:
+            self._owed.put(workflow_id, report)
+            self._changed()
 
     async def handle(self, message: Mapping[str, Any]) -> None:
         """Take what a workflow says.

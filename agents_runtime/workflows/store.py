@@ -35,6 +35,10 @@ _RESET = (
     "UPDATE cf_agents_workflows SET status = 'queued', error_name = NULL, error_message = NULL, completed_at = NULL, "
     "created_at = ?, updated_at = ? WHERE workflow_id = ?"
 )
+_RESTORE = (
+    "UPDATE cf_agents_workflows SET status = ?, error_name = ?, error_message = ?, created_at = ?, updated_at = ?, "
+    "completed_at = ? WHERE workflow_id = ?"
+)
 _LOOK_AT = f"updated_at + max({FIRST_LOOK_S}, min({LAST_LOOK_S}, updated_at - created_at))"
 _OPEN = f"FROM cf_agents_workflows WHERE {_NOT_FINAL} AND status <> 'unknown'"
 _NEWEST, _OLDEST = "ORDER BY created_at DESC, workflow_id DESC", "ORDER BY created_at, workflow_id"
@@ -80,6 +84,14 @@ class WorkflowStore:
     def reset(self, workflow_id: str, now_s: int) -> None:
         """Let a workflow be as when it was started."""
         self._change(_RESET, now_s, now_s, workflow_id)
+
+    def restore(self, info: WorkflowInfo) -> None:
+        """Let a workflow be as it was."""
+        error = info.error or {}
+        times = [
+            None if ms is None else ms // 1000 for ms in (info.created_at_ms, info.updated_at_ms, info.completed_at_ms)
+        ]
+        self._change(_RESTORE, info.status, error.get("name"), error.get("message"), *times, info.workflow_id)
 
     def delete(self, workflow_id: str) -> bool:
         """Forget a workflow."""

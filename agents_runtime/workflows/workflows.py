@@ -205,9 +205,10 @@ class Workflows(Capability):
         """Let the platform do something with an instance, and note where it stands after that."""
         info = self.tracked(workflow_id)
         await self._confirm(workflow_id)
+        owed = None
         if verb == "restart":
             # First, since the new run may report before this goes on.
-            self._reports.forget(workflow_id)
+            owed = self._reports.forget(workflow_id)
             if reset_tracking:
                 self.store.reset(workflow_id, self.now_s)
             else:
@@ -220,7 +221,8 @@ class Workflows(Capability):
         try:
             await self.instances.call(info.workflow_name, workflow_id, act)
         finally:
-            await self._refresh(info, tells=False)
+            if not await self._refresh(info, tells=False):
+                self._reports.owe(workflow_id, owed)
         self._around.emit(
             f"workflow:{_CONTROLS[verb]}", {"workflowId": workflow_id, "workflowName": info.workflow_name}
         )
@@ -355,18 +357,26 @@ class Workflows(Capability):
     async def _ask_about(self, info: WorkflowInfo) -> None:
         await self._refresh(info, tells=True)
 
-    async def _refresh(self, info: WorkflowInfo, *, tells: bool) -> None:
-        """Ask the platform how a workflow is. That it cannot be asked is no failure."""
+    async def _refresh(self, info: WorkflowInfo, *, tells: bool) -> bool:
+        """Ask the platform how a workflow is. That it cannot be asked is no failure.
+
+        What has ended stays as `info` says when the platform has forgotten it meanwhile; False then.
+        """
         try:
             found = await self.instances.status(info.workflow_name, info.workflow_id)
         except Exception as error:  # the binding may be gone, the platform out of reach
             logger.warning("the workflow %s cannot be asked how it is: %s", info.workflow_id, error_line(error))
-            return
+            return True
         if found is None:
-            self.store.update(info.workflow_id, "unknown", self.now_s)
+            if info.is_final:
+                self.store.restore(info)
+            else:
+                self.store.update(info.workflow_id, "unknown", self.now_s)
             self._changed()
-        elif tells or found.status not in ("complete", "errored"):
+            return not info.is_final
+        if tells or found.status not in ("complete", "errored"):
             await self._apply(info.workflow_id, found)
+        return True
 
     async def _apply(self, workflow_id: str, found: InstanceStatus) -> None:
         info = self.store.get(workflow_id)

@@ -10,7 +10,7 @@ import pytest
 from workers.workflows import NonRetryableError
 
 from agents_runtime import Agent, AgentWorkflow, UsageError, WorkflowRejected
-from agents_runtime.errors import ApprovalExpired, DefinitionError
+from agents_runtime.errors import ApprovalExpired, DefinitionError, RemoteError
 from agents_runtime.workflows.errors import UnknownWorkflow
 
 
@@ -262,6 +262,21 @@ async def test_pause_resume_and_terminate(runtime, shop):
     assert await status_of(shop, other) == "terminated"
     await runtime.advance(hours=1)
     assert (await shop.notes()).count("packed 100") == 1
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "terminate", "restart"])
+@pytest.mark.parametrize(("item", "status"), [("shout", "complete"), ("refused", "errored")])
+async def test_what_has_ended_stays_so_when_the_platform_has_forgotten_it(runtime, shop, verb, item, status):
+    retention = {"successRetention": "1 minute", "errorRetention": "1 minute"}
+    workflow_id = await shop.order(item, retention=retention)
+    await runtime.advance(seconds=90)
+    before = await shop.get_workflow(workflow_id)
+    assert before["status"] == status
+    with pytest.raises(RemoteError, match="not_found"):
+        await shop.call(f"{verb}_workflow", workflow_id)
+    await runtime.advance(hours=2)
+    assert await shop.get_workflow(workflow_id) == before
+    assert len([note for note in await shop.notes() if note.startswith(("complete", "error"))]) == 1
 
 
 async def test_a_restarted_workflow_begins_anew(runtime, shop):
