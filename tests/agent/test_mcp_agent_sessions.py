@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from agents_runtime import subscribe
 from agents_runtime.mcp.server.context import McpContext
 from agents_runtime.mcp.tools.declare import tool
 from agents_runtime.mcp_agent import McpAgent
@@ -222,12 +223,14 @@ async def test_a_session_that_never_was_leaves_nothing_behind(client, runtime):
     assert [object_id.name for object_id in runtime.list_ids(Notes)] == [None]  # a name is stored with the first write
 
 
-async def test_a_session_that_could_not_be_opened_leaves_nothing_behind(client, runtime):
+async def test_a_session_that_could_not_be_opened_is_deleted(client, runtime):
+    ended = []
+    stop = subscribe("lifecycle", lambda event: ended.append(event.type))
     stream = await client.open("initialize", {"protocolVersion": 5})
     assert (await stream.message())["error"]["code"] == -32602
     await runtime.advance(seconds=2)
-    await runtime.restart()
-    assert runtime.list_ids(Notes) == []
+    assert ended.count("destroy") == 1
+    stop()
 
 
 async def test_a_deleted_session_is_gone_at_once_and_its_data_a_little_later(client, runtime):
