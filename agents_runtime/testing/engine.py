@@ -144,6 +144,8 @@ class Engine:
             self._is_closed = True
             if self._loop is asyncio.get_running_loop():
                 await self.stop(crash=True)
+            elif self._loop is None:
+                self.host.store.close()
             self.log.close()
 
     def _make_host(self, variables: Mapping[str, object]) -> Host:
