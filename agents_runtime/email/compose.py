@@ -63,6 +63,10 @@ def _folded(name: str, value: str) -> str:
     return "\r\n".join([*lines, line]) + "\r\n"
 
 
+MAX_SUBJECT_CHARS = 900
+"""So much of the original's subject is kept in that of an answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What an answer says."""
@@ -148,7 +152,8 @@ def subject_of(given: str | None, original: str) -> str:
         return given
     if not original:
         return "Re: your message"
-    return original if _prefix.match(original) else f"Re: {original}"
+    short = original[:MAX_SUBJECT_CHARS]  # whoever writes a subject without end is answered all the same
+    return short if _prefix.match(original) else f"Re: {short}"
 
 
 def thread_of(headers: EmailHeaders) -> dict[str, str]:

@@ -46,7 +46,8 @@ class _TolerantPolicy(EmailPolicy):
         return _readable(text)
 
 
-POLICY = _TolerantPolicy()
+POLICY = _TolerantPolicy(refold_source="none")
+"""What is read is written as it came: to fold it anew would take it apart after all."""
 
 
 class _Counted:

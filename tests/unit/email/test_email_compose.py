@@ -221,3 +221,10 @@ def test_an_address_beyond_ascii_cannot_be_answered_and_is_named(sender, recipie
     to = Original(sender, recipient, "Hello", EmailHeaders([]))
     with pytest.raises(InvalidMail, match=f"the {which} of the answer, '(jürgen|büro)@x', has letters beyond ASCII"):
         built(to=to)
+
+
+def test_a_subject_without_end_is_answered():
+    for subject in ("x" * 100_000, "Re: " + "é" * 100_000):
+        mail = built(to=original(subject=subject, message_id="<1@x>"))
+        assert mail["subject"].startswith(f"Re: {subject.removeprefix('Re: ')[:800]}")
+        assert len(mail["subject"]) < 1_100

@@ -230,3 +230,14 @@ def test_the_bytes_of_a_bomb_can_still_be_read():
 def test_a_readable_header_has_no_control_characters():
     assert readable_header("a\r\n b\x1b[31mc\u202ed") == "a b [31mc d"
     assert readable_header(None) == ""
+
+
+@pytest.mark.parametrize("field", ["Cc: " + "(," * 50_000, "Cc: " + "(" * 8_000, "X: " + "a" * 2_000_000])
+def test_what_was_read_is_written_as_it_came(field):
+    raw = f"From: Ada <ada@example.com>\r\n{field}\r\nSubject: hi\r\n\r\nHello\r\n".encode()
+    message = parse(raw)
+    began = time.perf_counter()
+    assert bytes(message).replace(b"\r\n", b"\n") == raw.replace(b"\r\n", b"\n")
+    assert time.perf_counter() - began < 0.5
+    message["X-Seen"] = "grün"
+    assert b"X-Seen: =?utf-8?" in bytes(message)
