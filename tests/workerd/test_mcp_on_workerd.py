@@ -15,6 +15,7 @@ PROJECT = SUITE.parent / "sessions.wrangler.jsonc"
 LANES = {
     "session 2025-11-25": ("0.2", "/session", "2025-11-25"),
     "stateless 2026-07-28": ("0.2", "/mcp", "2026-07-28"),
+    "session 2026-07-28": ("0.2", "/session", "2026-07-28"),
 }
 TASKS = ("tasks-mrtr-input", "tasks-mrtr-composition", "tasks-capability-negotiation")
 pytestmark = [pytest.mark.node, pytest.mark.slow, pytest.mark.timeout(180)]
