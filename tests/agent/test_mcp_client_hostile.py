@@ -169,6 +169,41 @@ async def test_a_call_that_hangs_is_cancelled_at_the_server(runtime):
     assert cancelled["params"]["requestId"] == server.requests("tools/call")[0]["id"]
 
 
+async def test_late_word_of_a_lost_session_does_not_end_the_next_one(runtime):
+    server = ScriptedServer()
+    agent = victim(runtime, server)
+    await agent.add()
+    server.known_sessions.clear()
+    late, slow = asyncio.Event(), asyncio.Event()
+
+    async def gone():
+        await late.wait()
+        return Response("gone", status=404)
+
+    async def answered(message):
+        await slow.wait()
+        return answer(message, {"content": []})
+
+    def broken(message):
+        if message.get("method") != "tools/call":
+            return None
+        is_first = message["params"]["arguments"]["text"] == "first"
+        if server.seen[-1][2]["mcp-session-id"] == "session-1":
+            return None if is_first else gone()
+        return answered(message) if is_first else None
+
+    server.broken = broken
+    first = asyncio.ensure_future(agent.use({"text": "first"}))
+    second = asyncio.ensure_future(agent.use({"text": "second"}))
+    await runtime.settle()
+    late.set()
+    await runtime.settle()
+    slow.set()
+    assert (await first) == {"content": []}
+    assert (await second)["content"]
+    assert server.methods().count("initialize") == 2
+
+
 async def test_a_server_that_lists_for_ever_is_read_up_to_a_limit(runtime):
     server = ScriptedServer()
     count = 0

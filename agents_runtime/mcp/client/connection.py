@@ -265,8 +265,10 @@ class ServerConnection:
             try:
                 return await ask(session, headers=given)
             except SessionLost:
-                await self._drop(ends_session=False)
-                await self.connect()
+                if self._session is session:
+                    await self._retire()
+                if self._session is None:
+                    await self.connect()
                 return await ask(await self._usable(), headers=given)
         except McpUnauthorized as error:
             self._unauthorized(error)
