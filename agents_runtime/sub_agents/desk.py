@@ -205,9 +205,9 @@ class Desk:
     def purge(self, path: Path) -> None:
         """Forget the wakes and sockets of a child and of all below it."""
         key = owner_key(path)
-        for job in self._jobs.list(SUB_AGENTS, fn=WAKE):
-            if _is_below(job.id.partition(":")[2], key):
-                self._jobs.cancel(SUB_AGENTS, job.id)
+        self._jobs.cancel(SUB_AGENTS, _wake_of(key))
+        for job in self._jobs.list(SUB_AGENTS, fn=WAKE, prefix=f"{_wake_of(key)}/"):
+            self._jobs.cancel(SUB_AGENTS, job.id)
         for socket_id, socket in list(self._known().items()):
             of = relayed(socket)
             if of is not None and _is_below(owner_key(of.path), key):
@@ -216,7 +216,7 @@ class Desk:
     # Wakes
 
     def _arm(self, path: list[Step], when_ms: int | None) -> None:
-        job_id = f"sub:{owner_key(path)}"
+        job_id = _wake_of(owner_key(path))
         if when_ms is None:
             self._jobs.cancel(SUB_AGENTS, job_id)
         else:
@@ -235,6 +235,10 @@ class Desk:
 def has_gone(batch: Batch) -> bool:
     """Whether a child says that it has destroyed itself."""
     return any(entry[1] == "gone" for entry in batch["ops"])
+
+
+def _wake_of(key: str) -> str:
+    return f"sub:{key}"
 
 
 def _is_below(key: str, top: str) -> bool:

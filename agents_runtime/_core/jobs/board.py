@@ -154,9 +154,9 @@ class JobBoard(Capability):
         job = self._table.get(job_id)
         return job if job is not None and job.capability == capability else None
 
-    def list(self, capability: str, *, fn: str | None = None, limit: int | None = None) -> list[Job]:
-        """The jobs of a capability, in the order in which they will run."""
-        return self._table.owned_by(capability, fn, limit)
+    def list(self, capability: str, *, fn: str | None = None, prefix: str = "", limit: int | None = None) -> list[Job]:
+        """The jobs of a capability whose ids begin with `prefix`, in the order in which they will run."""
+        return self._table.owned_by(capability, fn, limit, prefix)
 
     def count(self, capability: str, *, fn: str | None = None) -> int:
         """How many jobs of a capability wait or run."""

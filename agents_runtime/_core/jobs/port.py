@@ -146,8 +146,8 @@ class Jobs(Protocol):
         """The job with this id; None when there is none or it belongs to another capability."""
         ...
 
-    def list(self, capability: str, *, fn: str | None = None, limit: int | None = None) -> list[Job]:
-        """The jobs of a capability, in the order in which they will run."""
+    def list(self, capability: str, *, fn: str | None = None, prefix: str = "", limit: int | None = None) -> list[Job]:
+        """The jobs of a capability whose ids begin with `prefix`, in the order in which they will run."""
         ...
 
     def count(self, capability: str, *, fn: str | None = None) -> int:

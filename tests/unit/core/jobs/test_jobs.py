@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from time import perf_counter as time_s
 
 import pytest
 
@@ -243,6 +244,24 @@ async def test_ids_belong_to_one_capability(runtime, holder):
         return agent._jobs.list("probe")[0].time_ms, agent._jobs.count("probe")
 
     assert await runtime.run_in_agent(holder, story) == (5, 1)
+
+
+async def test_jobs_are_found_by_the_beginning_of_their_ids_without_reading_the_others(runtime, holder):
+    def story(agent):
+        jobs = agent._jobs
+        for number in range(3_000):
+            jobs.push("probe", "plain", 10**12, job_id=f"other:{number}")
+        for time, job_id in enumerate(("sub:a/b", "sub:a/", "sub:a", "sub:a0", "sub:ab", "sub:a/é")):
+            jobs.push("probe", "plain", 10**12 - time, job_id=job_id)
+        jobs.push("wide", "plain", 10**12, job_id="sub:a/wide")
+        began = time_s()
+        everything = jobs.list("probe", fn="plain")
+        between = time_s()
+        found = [job.id for job in jobs.list("probe", fn="plain", prefix="sub:a/")]
+        took = time_s() - between
+        return len(everything), found, took < (between - began) / 5
+
+    assert await runtime.run_in_agent(holder, story) == (3_006, ["sub:a/é", "sub:a/", "sub:a/b"], True)
 
 
 async def test_some_run_beside_each_other_within_their_bound(runtime, holder):
