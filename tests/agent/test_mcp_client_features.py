@@ -204,18 +204,24 @@ class OldServer:
     def __init__(self) -> None:
         self.inner = ScriptedServer("2024-11-05", sessions=False)
         self.stream: asyncio.Queue[str | None] = asyncio.Queue()
-        self.opened = 0
+        self.opened = self.ended = 0
+        self.is_locked = False
         self.endpoint = "/messages?s=1"
 
     async def __call__(self, request):
+        if self.is_locked:
+            return Response("who are you?", status=404 if "/.well-known/" in request.url else 401)
         if str(request.method.value) == "GET":
             self.opened += 1
             self.stream = stream = asyncio.Queue()
             stream.put_nowait(f"event: endpoint\ndata: {self.endpoint}\n\n")
 
             async def chunks():
-                while (chunk := await stream.get()) is not None:
-                    yield chunk
+                try:
+                    while (chunk := await stream.get()) is not None:
+                        yield chunk
+                finally:
+                    self.ended += 1
 
             return stream_response(chunks())
         if not request.url.endswith("/messages?s=1"):
@@ -237,6 +243,18 @@ async def test_a_server_of_the_oldest_transport_is_found_and_used(runtime):
     await runtime.advance(minutes=6)
     await runtime.evict(agent)
     assert (await agent.use())["content"], "opened again when it is used"
+
+
+async def test_a_stream_is_closed_when_its_server_lets_nobody_in_any_more(runtime):
+    server = OldServer()
+    agent = user(runtime, server)
+    await agent.add(transport="sse")
+    assert (server.opened, server.ended) == (1, 0)
+    server.is_locked = True
+    with pytest.raises(RemoteError):
+        await agent.use()
+    await runtime.settle()
+    assert (server.opened, server.ended) == (1, 1)
 
 
 async def test_a_stream_of_the_oldest_transport_that_ends_fails_what_waits(runtime):

@@ -154,6 +154,27 @@ async def test_a_tool_that_needs_more_asks_for_more(runtime):
     assert provider.calls == ["purge", "whoami"]
 
 
+async def test_a_tool_that_needs_more_does_not_end_the_call_of_another(runtime):
+    agent, provider = await joined(runtime)
+    going_on = asyncio.Event()
+
+    async def slow(request):
+        answer = await provider.serve(request)
+        if provider.calls == ["whoami"]:
+            await going_on.wait()
+        return answer
+
+    runtime.serve_http(HOST, slow)
+    calling = asyncio.ensure_future(agent.use("whoami"))
+    await runtime.settle()
+    runtime.serve_http(HOST, provider.serve)
+    with pytest.raises(RemoteError):
+        await agent.use("purge")
+    assert (await state_of(agent))[0] == "authenticating"
+    going_on.set()
+    assert await calling == "whoami done"
+
+
 async def test_a_tool_that_is_never_content_does_not_stop_the_others(runtime):
     agent, provider = await joined(runtime, Quirks(always_forbids=True))
     for _ in range(3):

@@ -371,8 +371,9 @@ class ServerConnection:
     def _unauthorized(self, error: McpUnauthorized) -> None:
         session, self._session = self._session, None
         self._listening.stop()
-        if session is not None:
+        if session is not None and session.transport.kind != "streamable-http":  # each of its requests stands alone
             session.fail("the server asks for authorization")
+            self._spawn(session.transport.close(ends_session=False))
         if error.auth_url is None:
             self.fail(error)
             return
