@@ -8,7 +8,7 @@ import json
 import pytest
 from workers import Response
 
-from agents_runtime import Agent, callable
+from agents_runtime import Agent, callable, stream_response
 from agents_runtime.errors import RemoteError
 from tests.mcp.scripted_server import ECHO, ScriptedServer, answer, event, events
 
@@ -167,6 +167,39 @@ async def test_a_call_that_hangs_is_cancelled_at_the_server(runtime):
     gone.set()
     (cancelled,) = server.requests("notifications/cancelled")
     assert cancelled["params"]["requestId"] == server.requests("tools/call")[0]["id"]
+
+
+@pytest.mark.parametrize(
+    ("transport", "headers", "reason"),
+    [
+        ("sse", {"content-type": "text/html"}, "opens no stream"),
+        ("streamable-http", {"content-type": "text/event-stream", "mcp-session-id": "no id"}, "id that is none"),
+    ],
+)
+async def test_an_endless_answer_that_is_not_read_is_closed(runtime, transport, headers, reason):
+    class Endless:
+        closed = 0
+
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            await asyncio.sleep(0)
+            return ": more\n\n"
+
+        async def aclose(self):
+            Endless.closed += 1
+
+    async def handler(request):
+        message = {} if request.method == "GET" else json.loads(await request.text())
+        if message.get("method") == "server/discover":
+            return Response("Bad Request", status=400)
+        return stream_response(Endless(), headers=headers)
+
+    agent = victim(runtime, handler)
+    with pytest.raises(RemoteError, match=reason):
+        await agent.add(transport=transport)
+    assert Endless.closed
 
 
 async def test_late_word_of_a_lost_session_does_not_end_the_next_one(runtime):

@@ -194,7 +194,11 @@ class HttpTransport:
         answer = await self._endpoint.request("POST", self._endpoint.url, given, dumps(message).encode(), timeout_s)
         await self._check(answer)
         if message.get("method") == "initialize":
-            self.session_id = _session_id(answer)
+            try:
+                self.session_id = _session_id(answer)
+            except ProtocolFailure:
+                await answer.close()
+                raise
         return answer
 
     async def _get(self, last_event: str, timeout_s: float) -> HttpAnswer:

@@ -96,7 +96,10 @@ class SseTransport:
             kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
             if answer.status != 200 or kind != "text/event-stream":
                 self._target = None
-                raise await refusal(answer) if answer.status != 200 else HttpRefusal(200, None, "it opens no stream")
+                if answer.status != 200:
+                    raise await refusal(answer)
+                await answer.close()
+                raise HttpRefusal(200, None, "it opens no stream")
             self._spawn(self._read(answer, self._target))
         return await asyncio.shield(self._target)
 
