@@ -106,6 +106,15 @@ async def test_an_aborted_child_starts_again_with_what_it_stored(world, name):
     assert await world.call("TEAM", name, "below", ["a"], "add", 1) == 6
 
 
+async def test_children_that_destroy_themselves_leave_without_a_noise(world, name):
+    rig = getattr(world, "rig", None)
+    since = rig.log_size() if rig is not None else 0
+    for path in (["a"], ["a", "b"], ["c"]):
+        assert await world.call("TEAM", name, "below", path, "finish") == "gone"
+    await until(lambda: world.call("TEAM", name, "members"), ["a"])
+    assert rig is None or not [text for _, text in rig.console(since) if "was destroyed" in text]
+
+
 async def test_a_deleted_child_is_gone_with_all_below_it(world, name):
     for path in (["a"], ["a", "b"]):
         await world.call("TEAM", name, "below", path, "note", "old")

@@ -139,6 +139,8 @@ class WorkersPlatform:
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.get_running_loop().create_task(_logged(work))
+        quiet: Any = task
+        quiet._log_destroy_pending = False  # the platform drops what a life that was aborted waits for
         handle = create_proxy(task)
         task.add_done_callback(lambda _: handle.destroy())
         self._raw.waitUntil(handle)
