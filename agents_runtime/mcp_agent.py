@@ -37,6 +37,7 @@ MODERN = "modern:"
 
 RESERVED = {
     **dict.fromkeys(("elicit_input", "handle_mcp_message", "mount", "props", "serve", "serve_sse"), VERB),
+    "handleMcpMessage": VERB,
     **dict.fromkeys(("session_id", "transport_type"), "read it, and give your own attribute another name"),
 }
 """What a class may not replace, and what to do instead."""
@@ -266,6 +267,8 @@ class McpAgent(Agent[State]):
         of a tool comes as the answer to its call; send the reply to it here, and get the tool's result.
         """
         return await self._mcp_rpc.handle(message)
+
+    handleMcpMessage = handle_mcp_message  # noqa: N815 - under this name agents call each other, those in JavaScript too
 
     @classmethod
     def serve(

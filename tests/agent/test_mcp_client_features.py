@@ -8,7 +8,7 @@ import json
 import pytest
 from workers import DurableObject, Response
 
-from agents_runtime import Agent, callable, stream_response, subscribe
+from agents_runtime import Agent, McpAgent, callable, stream_response, subscribe, tool
 from agents_runtime.errors import RemoteError
 from agents_runtime.mcp.client.errors import McpToolError
 from tests.mcp.scripted_server import ECHO, ScriptedServer, answer, event, events
@@ -329,6 +329,25 @@ async def test_another_agent_is_a_server(runtime_factory):
     assert (await agent.add_peer())["id"] == "docs"
     await agent.remove_mcp_server("Helper")
     assert (await agent.get_mcp_servers())["servers"] == {}
+
+
+class Helper(McpAgent):
+    @tool
+    async def echo(self, text: str) -> str:
+        """Say it again, slowly."""
+        await self._platform.clock.sleep(10)
+        return text
+
+
+async def test_agents_that_share_a_server_do_not_get_into_each_others_way(runtime):
+    runtime.bind(Helper, "Peer")
+    agents = [runtime.get(Caller, name) for name in ("a", "b")]
+    for agent in agents:
+        assert (await agent.add_peer())["state"] == "ready"
+    calls = [asyncio.ensure_future(agent.use({"text": agent.name})) for agent in agents]
+    await runtime.settle()
+    await runtime.advance(seconds=11)
+    assert [(await call)["content"][0]["text"] for call in calls] == ["a", "b"]
 
 
 async def test_waking_waits_for_no_server(runtime):

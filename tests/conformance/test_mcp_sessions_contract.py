@@ -189,6 +189,16 @@ async def test_whoever_listens_hears_what_another_request_changes(world):
         }
 
 
+async def test_another_agent_uses_it_without_http(world, name):
+    text, _ = await world.call("NEIGHBOUR", name, "use", "count", {})
+    assert json.loads(text)["props"] == {"name": "neighbour"}
+    assert await world.call("NEIGHBOUR", name, "use", "steps", {}) == ["done", [1, 2]]
+    assert await world.call("NEIGHBOUR", name, "use", "confirm", {}) == ["accept True", []]
+    await world.evict("NEIGHBOUR", name)
+    await world.evict("KEPT", "rpc:kept")
+    assert await world.call("NEIGHBOUR", name, "use", "steps", {}) == ["done", [1, 2]]
+
+
 async def test_a_call_becomes_a_task(world):
     task = (await ask(world, "tools/call", name="job"))["result"]
     assert task["resultType"] == "task"

@@ -187,7 +187,9 @@ class ServerConnection:
             self._spawn,
             home.platform.clock,
         )
-        return Session(client, transport)
+        is_shared = transport.kind == "rpc"
+        first_id = int.from_bytes(home.platform.entropy.random_bytes(6), "big") if is_shared else 0
+        return Session(client, transport, first_id=first_id)
 
     def _adopt(self, session: Session) -> None:
         self._session = session

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from agents_runtime._core.jsonx import Json, plain
 from agents_runtime.mcp.client.errors import ProtocolFailure, error_text
-from agents_runtime.mcp.protocol.messages import McpError, parse_message
+from agents_runtime.mcp.protocol.messages import McpError, Response, parse_message
 
 if TYPE_CHECKING:
     from agents_runtime._platform.ports import Namespace, Stub
     from agents_runtime.mcp.client.transport import Deliver
-    from agents_runtime.mcp.protocol.messages import Params
+    from agents_runtime.mcp.protocol.messages import Message, Params
 
 NAME_PREFIX = "rpc:"
 
@@ -36,8 +36,9 @@ class RpcTransport:
         self.version: str | None = None
 
     async def exchange(self, message: Params, headers: Mapping[str, str], timeout_s: float, deliver: Deliver) -> bool:
-        """Call the other object and deliver what it returns."""
-        return not await self._call(message, deliver)
+        """Call the other object and deliver what it returns. When that is a question, the answer comes to our reply."""
+        returned = await self._call(message, deliver)
+        return not any(isinstance(each, Response) and each.id == message["id"] for each in returned)
 
     async def send(self, message: Params, headers: Mapping[str, str], timeout_s: float, deliver: Deliver) -> None:
         """Call the other object. The answer of a request that had to wait for this may come back."""
@@ -54,20 +55,22 @@ class RpcTransport:
         """Nothing is open."""
         self._stub = None
 
-    async def _call(self, message: Params, deliver: Deliver) -> bool:
-        """Whether anything came back."""
+    async def _call(self, message: Params, deliver: Deliver) -> list[Message]:
+        """What came back."""
         stub = await self._opened()
         try:
             found = plain(await cast("Any", stub).handleMcpMessage(message))
         except Exception as error:  # whatever the other object raises, in the form of the platform
             raise ProtocolFailure(f"the agent could not be asked: {error_text(error)}") from error
-        messages = found if isinstance(found, list) else [] if found is None else [found]
         try:
-            for each in messages:
-                deliver(parse_message(each))
+            messages = [
+                parse_message(each) for each in (found if isinstance(found, list) else [] if found is None else [found])
+            ]
         except McpError as error:
             raise ProtocolFailure(f"the agent answered with what is no message: {error}") from error
-        return bool(messages)
+        for each in messages:
+            deliver(each)
+        return messages
 
     async def _opened(self) -> Stub:
         if self._stub is None:

@@ -105,15 +105,20 @@ class Session:
 
     Attributes:
         server: what the server says about itself: the result of `initialize` or `server/discover`.
+        first_id: the id of the first request. Others may share the session of an agent as server: not from 0 on then.
     """
 
     client: Client
     transport: Transport
     server: Params = field(default_factory=dict[str, Any])
-    _ids: itertools.count[int] = field(default_factory=itertools.count)
+    first_id: int = 0
+    _ids: itertools.count[int] = field(init=False)
     _pending: dict[RequestId, _Pending] = field(default_factory=dict[RequestId, _Pending])
     _being_answered: int = 0
     _failure: str = ""
+
+    def __post_init__(self) -> None:
+        self._ids = itertools.count(self.first_id)
 
     @property
     def is_modern(self) -> bool:

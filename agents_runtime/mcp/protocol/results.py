@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 COMPLETE: Final = "complete"
 INPUT_REQUIRED: Final = "input_required"
 TASK: Final = "task"
+TYPES: Final = (COMPLETE, INPUT_REQUIRED, TASK)
 
 INPUT_METHODS: Final = ("elicitation/create", "sampling/createMessage", "roots/list")
 """What a server may ask a client for while it answers."""

@@ -13,16 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from agents_runtime.context import is_awaitable
 from agents_runtime.errors import AgentError, RpcError, UsageError
 from agents_runtime.mcp.protocol.messages import McpError, Params, Request, build_error, build_result, is_object
-from agents_runtime.mcp.protocol.results import (
-    CACHEABLE,
-    COMPLETE,
-    INPUT_REQUIRED,
-    MAY_LACK_INPUT,
-    TASK,
-    CacheHint,
-    input_required,
-    stamped,
-)
+from agents_runtime.mcp.protocol.results import CACHEABLE, COMPLETE, MAY_LACK_INPUT, CacheHint, input_required, stamped
 from agents_runtime.mcp.protocol.versions import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -36,7 +27,7 @@ from agents_runtime.mcp.protocol.versions import (
 from agents_runtime.mcp.server.asking import InputNeeded
 from agents_runtime.mcp.server.caller import Caller, Outbound
 from agents_runtime.mcp.server.context import McpContext, answers_of
-from agents_runtime.mcp.tools.results import call_result, error_result, structured_result
+from agents_runtime.mcp.tools.results import call_result, error_result, has_result_type, structured_result
 from agents_runtime.mcp.tools.signature import WrongArguments
 
 if TYPE_CHECKING:
@@ -50,10 +41,6 @@ Make = Callable[[McpContext], Awaitable[Params]]
 logger = logging.getLogger("agents_runtime")
 
 MAX_COMPLETIONS = 100
-MAX_URI_CHARS = 4_096
-"""No resource has a longer URI; templates are matched against each URI that is asked for."""
-
-RESULT_TYPES = (COMPLETE, INPUT_REQUIRED, TASK)
 _NOTHING: Params = {}
 
 
@@ -296,8 +283,6 @@ class Answers:
     def _find(self, uri: str) -> tuple[ResourceOffer, dict[str, str]] | None:
         if (offer := self._server.resources.get(uri)) is not None:
             return offer, {}
-        if len(uri) > MAX_URI_CHARS:
-            return None
         for offer in self._server.templates.values():
             if (values := offer.match(uri)) is not None:
                 return offer, values
@@ -369,7 +354,7 @@ async def _run(offer: ToolOffer, bound: Params, context: McpContext | None = Non
     value: Any = offer.run(**bound)
     if offer.is_async or is_awaitable(value):
         value = await value
-    if is_object(value) and value.get("resultType") in RESULT_TYPES:
+    if is_object(value) and has_result_type(value):
         return dict(value)
     result = call_result(value)
     if offer.tool.output_schema is not None and "structuredContent" not in result and "isError" not in result:

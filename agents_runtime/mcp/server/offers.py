@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 Function: TypeAlias = Callable[..., Any]
 """Code of the user, sync or async."""
 
+MAX_URI_CHARS = 4_096
+"""Longer URIs match no template: to find that out could take long."""
+
 _EXPRESSION = re.compile(r"\{([+?&]?)(\w+(?:,\w+)*)\}")
 _ONE_STEP = r"[^/?#]+"
 
@@ -103,6 +106,8 @@ class ResourceOffer(Offer):
         """The parameters with which this template makes `uri`; None when it does not."""
         if self._pattern is None:
             return {} if uri == self.uri else None
+        if len(uri) > MAX_URI_CHARS:
+            return None
         path, _, query = uri.partition("?") if self._queries else (uri, "", "")
         found = self._pattern.fullmatch(path)
         if found is None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents_runtime._core.jsonx import dumps, loads
 from agents_runtime.mcp.protocol.messages import is_list, is_object
+from agents_runtime.mcp.protocol.results import TYPES
 from agents_runtime.mcp.tools.content import Content, as_block, encoded
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ def call_result(value: object) -> Params:
     if is_list(value) and any(isinstance(item, Content) for item in value):
         return {"content": [as_block(item) for item in value]}
     return structured_result(value)
+
+
+def has_result_type(value: Mapping[str, Any]) -> bool:
+    """Whether a mapping is a result that says of which type it is."""
+    return value.get("resultType") in TYPES
 
 
 def _is_ready(value: Mapping[str, Any]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from agents_runtime import McpAgent, McpContext, get_mcp_auth_context, tool
+from agents_runtime import Agent, McpAgent, McpContext, get_mcp_auth_context, tool
 from agents_runtime.mcp import AuthInfo
 
 
@@ -45,6 +45,20 @@ class Kept(McpAgent):
         """Do it later."""
         answer = await context.elicit("Sure?", {"ok": "boolean"}, key="sure")
         return f"did it: {answer.content['ok']}"
+
+
+class Neighbour(Agent):
+    """An agent that uses the server without HTTP."""
+
+    async def use(self, tool: str, arguments: dict[str, Any]) -> Any:
+        self.mcp.configure_elicitation_handlers(form=self.agree)
+        await self.add_mcp_server("kept", self.env.KEPT, props={"name": "neighbour"})
+        told: list[float] = []
+        result = await self.mcp.call_tool("kept", tool, arguments, on_progress=lambda done, *_: told.append(done))
+        return [result["content"][0]["text"], told]
+
+    async def agree(self, request: Any, server_id: str) -> Any:
+        return {"action": "accept", "content": {"ok": True}}
 
 
 def user_of(request: Any) -> AuthInfo | None:

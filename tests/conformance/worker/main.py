@@ -7,7 +7,7 @@ from authorized_under_test import Clerk
 from durable_under_test import Durable
 from earlier_under_test import Chat, DocsServer, Onboarding, SupportAgent, earlier_email, earlier_fetch
 from facets_under_test import Facet, Parent
-from kept_under_test import Kept, kept
+from kept_under_test import Kept, Neighbour, kept
 from lab import Lab
 from mailed_under_test import Mailed
 from mistakes_under_test import Mistakes
@@ -43,6 +43,7 @@ __all__ = [
     "Mailed",
     "Member",
     "Mistakes",
+    "Neighbour",
     "Offered",
     "Onboarding",
     "Parent",
