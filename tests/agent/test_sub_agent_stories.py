@@ -52,6 +52,13 @@ class Kid(Agent):
     async def plan(self, seconds: float, what: str) -> str:
         return (await self.schedule(seconds, self.note, what)).id
 
+    async def plan_slowly(self, seconds: float, lasting: float) -> None:
+        await self.schedule(seconds, self.work_slowly, lasting)
+
+    async def work_slowly(self, lasting: float, item: Any = None) -> None:
+        await self._platform.clock.sleep(lasting)
+        self.note("slow")
+
     async def plan_every(self, seconds: float, what: str) -> None:
         await self.schedule_every(seconds, self.note, what)
 
@@ -391,6 +398,16 @@ async def test_schedules_run_in_a_child(runtime, path):
     await runtime.advance(seconds=20)
     assert await top.below(path, "notes") == ["again"] * 2 + ["late", "again"]
     assert await top.notes() == []
+
+
+async def test_what_a_child_has_planned_does_not_wait_for_its_busy_sibling(runtime):
+    top = runtime.get(Top, "t")
+    await top.below(["busy"], "plan_slowly", 1, 20)
+    await top.below(["quick"], "plan", 3, "in time")
+    await runtime.advance(seconds=4)
+    assert await top.below(["quick"], "notes") == ["in time"]
+    await runtime.advance(seconds=20)
+    assert await top.below(["busy"], "notes") == ["slow"]
 
 
 async def test_schedules_survive_a_crash_and_a_restart(runtime):

@@ -35,6 +35,7 @@ MAX_JOBS = 10_000
 
 BACKLOG_WARNING = 10
 MOST_COUNTED = 1_000
+NEVER_MS = 2**53
 FIRST_DELAY_MS = 2_000
 LONGEST_DELAY_MS = 300_000
 """A job whose runner itself failed, or hit a failing platform, waits 2 s, then twice as long each time."""
@@ -84,8 +85,9 @@ class Driver:
         shift = self._shift
         if shift is not None:
             shift.stale.add(job_id)
-            if time_ms is not None and (is_urgent or time_ms < shift.last_ms):
-                shift.is_outdated = True
+            if time_ms is not None:
+                shift.is_outdated = shift.is_outdated or is_urgent or time_ms < shift.last_ms
+                shift.hear_of(time_ms)
 
     async def drive(self) -> None:
         """Run everything that is due, also what falls due meanwhile. Raises the platform's failure if there is one."""
@@ -118,11 +120,11 @@ class Driver:
                 self._detach(run, shift, now_ms)
                 continue
             wait_ms = DEFAULT_HUNG_TIMEOUT_S * 1000 if run is None else run.deadline_ms - now_ms
-            await self._wait(shift, wait_ms / 1000)
+            await self._until(shift.done, wait_ms / 1000)
 
-    async def _wait(self, shift: _Shift, seconds: float) -> None:
+    async def _until(self, event: asyncio.Event, seconds: float) -> None:
         timer = asyncio.ensure_future(self._clock.sleep(seconds))
-        ending = asyncio.ensure_future(shift.done.wait())
+        ending = asyncio.ensure_future(event.wait())
         try:
             await asyncio.wait({timer, ending}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -179,7 +181,7 @@ class Driver:
             if not jobs:
                 if not shift.tasks:
                     return
-                await shift.wait_for_any()
+                await self._wait_for_more(shift, now_ms)
                 continue
             if count == 0 and len(jobs) >= BACKLOG_WARNING:
                 self._warn_about_backlog(now_ms)
@@ -189,6 +191,15 @@ class Driver:
             await let_others_in()
         while shift.tasks and not shift.is_over:
             await shift.wait_for_any()
+
+    async def _wait_for_more(self, shift: _Shift, now_ms: int) -> None:
+        """Nothing is due, and jobs run beside others: wait for the end of one of them, or for the next that is due."""
+        next_ms = self._table.next_ms(self._registry.capabilities, self.set_aside)
+        if next_ms is None or next_ms <= now_ms:
+            await shift.wait_for_any()
+            return
+        news = shift.listen(next_ms)
+        await self._until(news, min((next_ms - now_ms) / 1000, DEFAULT_HUNG_TIMEOUT_S))
 
     async def _run_slice(self, shift: _Shift, jobs: list[Job], since_ms: int) -> int:
         count = 0
@@ -312,6 +323,7 @@ class _Shift:
         self.failed_job: Job | None = None
         self.tasks: set[str] = set()
         self._left = asyncio.Event()
+        self._awaited_ms = 0
 
     @property
     def is_over(self) -> bool:
@@ -329,10 +341,20 @@ class _Shift:
         self.tasks.discard(job_id)
         self._left.set()
 
-    async def wait_for_any(self) -> None:
-        """Return when a job that runs beside others has ended."""
+    def hear_of(self, time_ms: int) -> None:
+        """A job was stored for `time_ms`."""
+        if time_ms < self._awaited_ms:
+            self._left.set()
+
+    def listen(self, next_ms: int) -> asyncio.Event:
+        """An event that happens when a job that runs beside others has ended, or one is stored for before `next_ms`."""
+        self._awaited_ms = next_ms
         self._left.clear()
-        await self._left.wait()
+        return self._left
+
+    async def wait_for_any(self) -> None:
+        """Return when such a thing happens, whatever the time."""
+        await self.listen(NEVER_MS).wait()
 
 
 def backoff_ms(failures: int) -> int:

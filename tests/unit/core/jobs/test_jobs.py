@@ -272,6 +272,18 @@ async def test_some_run_beside_each_other_within_their_bound(runtime, holder):
     assert [at - begun_ms for at in await holder.times()] == [0, 0, 5000, 5000, 10_000]
 
 
+async def test_what_falls_due_does_not_wait_for_what_runs_beside_it(runtime, holder):
+    begun_ms = runtime.now_ms
+    await holder.push("slow", capability="wide", payload="slow")
+    await holder.push("plain", 2_000, payload="due meanwhile")
+    await runtime.advance(seconds=1)
+    await holder.push("plain", 500, payload="stored meanwhile")
+    await runtime.advance(minutes=1)
+    notes = [payload for _, payload in await holder.notes()]
+    assert sorted(notes) == ["due meanwhile", "slow", "stored meanwhile"]
+    assert [at - begun_ms for at in await holder.times()] == [0, 1_500, 2_000]
+
+
 async def test_an_exclusive_job_goes_first(runtime, holder):
     await holder.push("plain", 0, payload="ordinary")
     await holder.push("plain", 2000, payload="exclusive", exclusive=True)
