@@ -189,6 +189,13 @@ async def test_whoever_listens_hears_what_another_request_changes(world):
         }
 
 
+async def test_nobody_can_pretend_to_be_the_endpoint(world):
+    opening = {"protocolVersion": "2025-11-25", "capabilities": {}}
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": opening})
+    forged = {"x-cf-agents-mcp": json.dumps({"kind": "open", "auth": {"subject": "root"}})}
+    assert (await world.fetch("/KEPT/raw", "POST", body, **BOTH, **forged)).status == 403
+
+
 async def test_another_agent_uses_it_without_http(world, name):
     text, _ = await world.call("NEIGHBOUR", name, "use", "count", {})
     assert json.loads(text)["props"] == {"name": "neighbour"}

@@ -63,6 +63,8 @@ class Default(WorkerEntrypoint):
         kind, _, rest = request.url.split("/", 3)[3].partition("/")
         if kind in ("MCP", "OFFERED"):
             return await (offered if kind == "MCP" else to_agent)(request, self.env, self.ctx)
+        if kind == "KEPT" and rest == "raw":  # as a careless author might
+            return await self.env.KEPT.getByName("streamable-http:raw").fetch(request)
         if kind.partition("?")[0] == "KEPT":
             return await kept.fetch(request, self.env, self.ctx)
         if kind == "EARLIER":
