@@ -243,6 +243,9 @@ class SubAgents(Capability):
         if key not in self._admitted:
             envelope["home"] = {**self.front.root, "path": path}
         answer = await call_entry(self._stub(step), "sub", envelope, step["className"])
+        if answer.get("homeless"):
+            envelope["home"] = {**self.front.root, "path": path}
+            answer = await call_entry(self._stub(step), "sub", envelope, step["className"])
         self._admitted.add(key)
         batches: list[Batch] = answer["up"]
         if any(batch["path"] == path and has_gone(batch) for batch in batches):

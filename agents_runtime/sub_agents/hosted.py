@@ -84,7 +84,10 @@ class Hosted:
         platform = self._platform
         if not isinstance(platform, ChildPlatform):
             raise NotASubAgent
-        if not platform.uplink.admit(given.get("home"), given["epoch"]):
+        home = given.get("home")
+        if home is None and not platform.uplink.home:
+            return {"homeless": True}  # its storage was emptied since it was told
+        if not platform.uplink.admit(home, given["epoch"]):
             platform.sockets.lose_all()
         if given.get("starting"):
             return await asked_by_a_start(lambda: self._answer(platform, given))

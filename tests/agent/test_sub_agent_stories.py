@@ -59,6 +59,9 @@ class Kid(Agent):
         await self._platform.clock.sleep(lasting)
         self.note("slow")
 
+    async def empty(self) -> None:
+        await self.ctx.storage.deleteAll()
+
     async def plan_every(self, seconds: float, what: str) -> None:
         await self.schedule_every(seconds, self.note, what)
 
@@ -224,6 +227,13 @@ class Top(Kid):
             async with asyncio.timeout(0.02):
                 await kid.speak_slowly()
 
+    async def emptied(self, name: str) -> list[str]:
+        """Call a kid again after it has emptied its storage, and has left memory."""
+        kid = await self.sub_agent(Kid, name)
+        await kid.empty()
+        await kid.plan(60, "later")
+        return [step["name"] for step in (await kid.who())[1]]
+
     async def odd(self, name: str) -> list[str]:
         """Call a kid whose result the platform cannot carry, after it has said something."""
         kid = await self.sub_agent(Kid, name)
@@ -290,6 +300,10 @@ async def test_a_child_knows_who_it_is(runtime):
     path = [{"className": "Top", "name": "t"}, {"className": "Kid", "name": "a"}, {"className": "Kid", "name": "b"}]
     assert await top.who() == ["t", path[:1], []]
     assert await top.below(["a", "b"], "who") == ["b", path, path[:2]]
+
+
+async def test_a_child_whose_storage_was_emptied_learns_anew_who_it_is(runtime):
+    assert await runtime.get(Top, "t").emptied("k") == ["t", "k"]
 
 
 async def test_children_are_listed_and_deleted(runtime):
