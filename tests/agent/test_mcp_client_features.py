@@ -165,6 +165,21 @@ async def test_a_modern_server_gets_the_input_that_it_lacks(runtime):
     assert first["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"]["elicitation"]["form"] == {}
 
 
+async def test_a_server_that_asks_for_too_much_at_once_asks_nobody(runtime):
+    server = ScriptedServer("2026-07-28")
+    agent = user(runtime, server)
+    await agent.add()
+    User.asked.clear()
+    ask = {"method": "elicitation/create", "params": {"message": "who?", "requestedSchema": {}}}
+    server.tool = lambda params: {
+        "resultType": "input_required",
+        "inputRequests": {str(number): ask for number in range(33)},
+    }
+    with pytest.raises(RemoteError, match="asks for 33 things at once"):
+        await agent.use()
+    assert User.asked == []
+
+
 async def test_progress_is_told(runtime):
     server = ScriptedServer()
     agent = user(runtime, server)

@@ -15,6 +15,8 @@ ElicitationHandler = Callable[[dict[str, Any], str], "Awaitable[Mapping[str, Any
 
 ACTIONS = ("accept", "decline", "cancel")
 MAX_URL_CHARS = 2_048
+MAX_ASKED = 32
+"""The most that a result may ask for at once."""
 
 
 class Elicitation:
@@ -67,8 +69,10 @@ class Elicitation:
         """Answer what a server lacks for its result, one after the other.
 
         Raises:
-            McpError: something was asked for that this client never offered.
+            McpError: something was asked for that this client never offered, or too much at once.
         """
+        if len(requests) > MAX_ASKED:
+            raise McpError(INTERNAL_ERROR, f"the server asks for {len(requests)} things at once, more than {MAX_ASKED}")
         answers: Params = {}
         for key, request in requests.items():
             fields = cast("Params", request) if isinstance(request, dict) else {}
