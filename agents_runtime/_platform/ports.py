@@ -36,8 +36,8 @@ class SqlStore(Protocol):
         ...
 
     @property
-    def undone(self) -> int:
-        """How many transactions were undone so far, as far as the platform tells: caches may be wrong after one."""
+    def undone(self) -> int | None:
+        """How many transactions were undone so far: caches may be wrong after one. None: the platform does not tell."""
         ...
 
     def transaction(self, work: Callable[[], T]) -> T:

@@ -86,6 +86,12 @@ async def test_a_child_cannot_call_its_root_while_that_starts(world, name):
     assert await world.call("TEAM", f"{name}-eager", "below", ["first"], "ask_parent", "Team", "members") == ["first"]
 
 
+@pytest.mark.parametrize("path", [[], ["a"]], ids=["root", "child"])
+async def test_what_is_planned_after_an_undone_transaction_happens(world, name, path):
+    await world.call("TEAM", name, "below", path, "undo_and_plan")
+    await until(lambda: world.call("TEAM", name, "below", path, "notes"), ["kept"])
+
+
 async def test_a_child_plans_while_its_root_starts(world, name):
     root = f"{name}-starter"
     assert await world.call("TEAM", root, "members") == ["first"]

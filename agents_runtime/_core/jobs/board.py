@@ -51,7 +51,7 @@ class JobBoard(Capability):
         self._breaker = Breaker(platform.kv, self._table, emit, max_strikes)
         self._next_ms: int | None = None
         self._is_next_known = False
-        self._undone = 0
+        self._undone: int | None = 0
         self._failures = 0
         self._not_before_ms = 0
 
@@ -113,6 +113,8 @@ class JobBoard(Capability):
 
     def _arm_for(self, capability: str, time_ms: int) -> None:
         """Arm the alarm for a job that is about to be stored: a row without an alarm would never run."""
+        if self._platform.sql.undone is None:
+            self._is_next_known = False  # what was armed last may have been undone
         self.next_wake_ms()
         if capability in self._registry.capabilities and (self._next_ms is None or time_ms < self._next_ms):
             self._next_ms = time_ms

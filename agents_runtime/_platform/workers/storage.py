@@ -31,9 +31,8 @@ class WorkersSqlStore:
         return [{name: from_column(value) for name, value in row.items()} for row in cursor.toArray().to_py()]
 
     @property
-    def undone(self) -> int:
-        """Always 0: the platform does not tell of transactions that user code began."""
-        return 0
+    def undone(self) -> None:
+        """Unknown: the platform does not tell of transactions that user code began."""
 
     def transaction(self, work: Callable[[], T]) -> T:
         result: T = self._storage.transactionSync(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from workers import Response
@@ -73,6 +74,17 @@ class Member(Agent):
         self.note(links)
         if links:
             await self.schedule(0.01, self.chain, links - 1)
+
+    async def undo_and_plan(self) -> None:
+        """Plan something in a transaction that is undone, and something else after it."""
+
+        async def work(*transaction: Any) -> None:
+            await self.schedule(0.3, self.note, "undone")
+            raise ValueError("undone")
+
+        with suppress(Exception):
+            await self.ctx.storage.transaction(work)
+        await self.plan(0.5, "kept")
 
     async def enqueue(self, *payloads: str) -> None:
         for payload in payloads:
