@@ -31,9 +31,20 @@ class Env:
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("_"):
-            known = ", ".join(sorted(vars(self).keys() - {"agents_namespaces", "agents_host"})) or "none"
-            raise AttributeError(f"the environment has no {name!r}; it has: {known}. Add it to your wrangler file.")
+            raise MissingBinding(name, self)
         raise AttributeError(name)
+
+
+class MissingBinding(AttributeError):
+    """What the environment lacks. Often it is only looked whether it is there, so the text is made when it is read."""
+
+    def __init__(self, name: str, env: Env) -> None:
+        super().__init__(name)
+        self._env = env
+
+    def __str__(self) -> str:
+        known = ", ".join(sorted(vars(self._env).keys() - {"agents_namespaces", "agents_host"})) or "none"
+        return f"the environment has no {self.args[0]!r}; it has: {known}. Add it to your wrangler file."
 
 
 class ExecutionContext:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -18,9 +19,18 @@ _is_name = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _has_control = re.compile(r"[\0\r\n]").search
 _WHITESPACE = " \t\r\n"
 
+COMMON_SIZE = 200
+"""Values up to this size are remembered once they were checked: most answers have the same fields."""
+
 
 def checked_field(name: object, value: object) -> tuple[str, str]:
     """The field in lower case and trimmed, or a TypeError that names what is wrong with it."""
+    if type(name) is str and type(value) is str and len(value) <= COMMON_SIZE:
+        return _common_field(name, value)
+    return _checked_field(name, value)
+
+
+def _checked_field(name: object, value: object) -> tuple[str, str]:
     if not isinstance(name, str) or not _is_name(name):
         raise TypeError(f"invalid header name {name!r}: only letters, digits and !#$%&'*+-.^_`|~ are allowed")
     if not isinstance(value, str):
@@ -31,6 +41,9 @@ def checked_field(name: object, value: object) -> tuple[str, str]:
     if _has_control(value):
         raise TypeError(f"invalid value of header {name!r}: it contains a line break or a NUL character")
     return name.lower(), value
+
+
+_common_field = lru_cache(maxsize=1_024)(_checked_field)
 
 
 def checked_fields(headers: Headers | None) -> Fields:

@@ -6,7 +6,7 @@ import json
 import logging
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from agents_runtime._platform.base import (
     current_env,
@@ -89,8 +89,10 @@ class McpEndpoint:
             if is_response(auth):
                 response = auth
             else:
-                visit = _visit(request, find, method, auth, _plain(ctx) if props is None else props)
-                response = await Front(self._route, namespace, hub, env, self._state_key(env)).answer(visit)
+                visit = _visit(request, parts, find, method, auth, _plain(ctx) if props is None else props)
+                secret = secret_of(env)
+                key = self._state_key(secret, env)
+                response = await Front(self._route, namespace, hub, env, key, secret).answer(visit)
         except Exception:  # whatever happens behind it: no details for the client
             logger.exception("the MCP endpoint of %s failed", self._cls.__name__)
             response = respond(INTERNAL)
@@ -98,11 +100,10 @@ class McpEndpoint:
             allowed["Vary"] = merged_vary(response.headers.get("Vary"), allowed["Vary"])
         return with_headers(response, allowed) if allowed else response
 
-    def _state_key(self, env: Any) -> str:  # noqa: ANN401 - the platform's
-        """What seals the state of modern calls: of the environment, or one that ends with this process."""
-        given = secret_of(env)
-        if given is not None:
-            return given.encode().hex()
+    def _state_key(self, secret: str | None, env: Any) -> str:  # noqa: ANN401 - the platform's
+        """What seals the state of modern calls: the environment's secret, or one that ends with this process."""
+        if secret is not None:
+            return secret.encode().hex()
         if self._made_key is None:
             _, entropy = timing_of(env)
             self._made_key = entropy.random_bytes(KEY_SIZE).hex()
@@ -127,8 +128,14 @@ class McpEndpoint:
         return namespace.jurisdiction(self._jurisdiction), [name, self._jurisdiction]
 
 
-def _visit(request: Any, find: HeaderOf, method: str, auth: AuthInfo | None, props: Any) -> Visit:  # noqa: ANN401 - the platform's, and JSON
-    parts = urlsplit(str(request.url))
+def _visit(
+    request: Any,  # noqa: ANN401 - the platform's
+    parts: SplitResult,
+    find: HeaderOf,
+    method: str,
+    auth: AuthInfo | None,
+    props: Any,  # noqa: ANN401 - JSON
+) -> Visit:
     headers = {name: value for name in HEADERS if (value := find(name)) is not None}
     known = None if auth is None else {name: value for name, value in asdict(auth).items() if value}
     if props is None and auth is not None and auth.props:

@@ -23,7 +23,6 @@ from agents_runtime.mcp.protocol.sse import KEEPALIVE
 from agents_runtime.mcp.protocol.versions import LAST_EVENT_HEADER, SESSION_HEADER, VERSION_HEADER, is_modern
 from agents_runtime.mcp.server.endpoint import LISTEN
 from agents_runtime.mcp.server.envelope import looks_modern
-from agents_runtime.mcp.server.keys import secret_of
 from agents_runtime.mcp.sessions.head import HEADER, Head, Kind
 from agents_runtime.mcp.sessions.ladder import (
     MAX_BODY_BYTES,
@@ -94,12 +93,20 @@ class Visit:
 class Front:
     """Passes requests on to the objects of the sessions."""
 
-    def __init__(self, route: Route, namespace: Namespace, hub: list[str], env: Any, key: str) -> None:  # noqa: ANN401 - the platform's
+    def __init__(
+        self,
+        route: Route,
+        namespace: Namespace,
+        hub: list[str],
+        env: Any,  # noqa: ANN401 - the platform's
+        key: str,
+        secret: str | None,
+    ) -> None:
         self._route = route
         self._namespace = namespace
         self._hub = hub
         self._key = key
-        self._secret = secret_of(env)
+        self._secret = secret
         self._clock, self._entropy = timing_of(env)
 
     async def answer(self, visit: Visit) -> Any:  # noqa: ANN401 - the platform's response

@@ -10,6 +10,7 @@ import json
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from agents_runtime._platform.base import header_of
@@ -56,8 +57,12 @@ class Head:
 
     def text(self, secret: str | None = None) -> str:
         """The header's value, signed where there is a secret."""
-        said = json.dumps({name: value for name in self.__slots__ if (value := getattr(self, name)) is not None})
+        is_common = self.auth is None and self.props is None and self.hub is None
+        said = _common_text(self.kind, self.key, self.last_event_id, self.endpoint) if is_common else self._text()
         return said if secret is None else f"{_signature(said, secret)} {said}"
+
+    def _text(self) -> str:
+        return json.dumps({name: value for name in self.__slots__ if (value := getattr(self, name)) is not None})
 
 
 FORGED = Head("forged")
@@ -70,7 +75,8 @@ def read_head(value: str, secret: str | None = None) -> Head:
         space and hmac.compare_digest(signature.encode(), _signature(said, secret).encode())
     ):
         return FORGED
-    return Head(**json.loads(said if value[:1] != "{" else value))
+    said = said if value[:1] != "{" else value
+    return _common_head(said) if said.count("{") == 1 else Head(**json.loads(said))
 
 
 class HeadReader:
@@ -90,6 +96,18 @@ class HeadReader:
             value = header_of(request, HEADER)
             self._last = weakref.ref(request), None if value is None else read_head(value, self._secret())
         return self._last[1]
+
+
+@lru_cache(maxsize=64)
+def _common_text(kind: Kind, key: str | None, last_event_id: str | None, endpoint: str | None) -> str:
+    """The text of a head without anything about the user."""
+    return Head(kind, None, None, key, last_event_id, endpoint)._text()  # pyright: ignore[reportPrivateUsage] # of this module
+
+
+@lru_cache(maxsize=64)
+def _common_head(said: str) -> Head:
+    """The head that such a text says: it holds nothing that could be changed in place."""
+    return Head(**json.loads(said))
 
 
 def _signature(said: str, secret: str) -> str:
