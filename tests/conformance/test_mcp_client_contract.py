@@ -18,7 +18,6 @@ pytestmark = pytest.mark.timeout(90)
 @pytest.fixture(scope="module")
 def peers():
     """URLs of servers made with the official SDK, by mode."""
-    pytest.importorskip("mcp")
     running: dict[str, tuple[subprocess.Popen[str], str]] = {}
 
     def url_of(mode: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from agents_runtime.local.deploy_checks import normalise
 from agents_runtime.local.pyodide_packages import PYODIDE_PACKAGES
+from tests.needs import missing
 from tests.server.serving import make_project
 from tests.workerd.tools import ROOT
 
@@ -161,8 +162,9 @@ def test_the_size_of_what_is_uploaded_is_printed_and_limited(machine):
     assert done.returncode == EXIT_CODE
 
 
-@pytest.mark.skipif(not LOCK.exists(), reason="npm packages of tests/workerd are not installed")
 def test_the_list_of_packages_is_that_of_the_pinned_pyodide():
+    if not LOCK.exists():
+        missing("the npm packages of tests/workerd are not installed")
     packages = json.loads(LOCK.read_text())["packages"].values()
     expected = {
         normalise(package["name"])

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from agents_runtime import Agent, callable
 from tests.children import spawn
 
-pytest.importorskip("mcp")
 PEER = Path(__file__).parent / "peers" / "python_server.py"
 pytestmark = [pytest.mark.node, pytest.mark.slow, pytest.mark.timeout(60)]
 

@@ -73,7 +73,6 @@ class User(Agent):
 def start(kind: str) -> subprocess.Popen[str]:
     language, *options = kind.split()
     if language == "python":
-        pytest.importorskip("mcp")
         command = [sys.executable, str(PEERS / "python_server.py"), *options]
     else:
         if not NODE.exists() or not (PEERS / "node_modules").exists():

@@ -151,6 +151,8 @@ def unexplained_skips(text: str) -> list[str]:
                 found.append(f"{node.lineno}: {name} without a reason")
         elif name == "pytest.skip" and isinstance(node, ast.Call) and not (node.args or node.keywords):
             found.append(f"{node.lineno}: pytest.skip without a reason")
+        elif name == "pytest.importorskip" and isinstance(node, ast.Call):
+            found.append(f"{node.lineno}: skipped in continuous integration too; import it, or use tests.needs.missing")
     return found
 
 

@@ -53,6 +53,7 @@ BAD_AND_GOOD = [
         "@pytest.mark.skipif(X, reason='no X')\ndef test(): f()\n",
     ),
     (rules.unexplained_skips, "def test(): pytest.skip()\n", "def test(): pytest.skip('no such disk')\n"),
+    (rules.unexplained_skips, "def test(): pytest.importorskip('mcp')\n", "def test(): missing('no mcp')\n"),
     (rules.changelog_shape, "# Changes\n\n## [Unreleased]\n", "# Changelog\n\n## [Unreleased]\n"),
     (rules.changelog_shape, "# Changelog\n\n## 1.0\n", "# Changelog\n\n## [Unreleased]\n\n## [1.0.0] - 2026-01-02\n"),
     (
