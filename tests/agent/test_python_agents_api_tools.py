@@ -1,6 +1,7 @@
 """MCP tools in the shapes of the earlier Python API."""
 
 import json
+from typing import Any
 
 import pytest
 from mcp.client import Client
@@ -46,6 +47,12 @@ def test_the_short_schema_is_expanded():
     }
 
 
+async def text_of(client: Client, name: str, arguments: dict[str, Any]) -> str:
+    block = (await client.call_tool(name, arguments)).content[0]
+    assert block.type == "text"
+    return block.text
+
+
 async def test_they_are_registered_on_a_server_of_the_official_sdk():
     official = MCPServer("orders")
     register_mcp_tools(official, Orders())
@@ -55,9 +62,9 @@ async def test_they_are_registered_on_a_server_of_the_official_sdk():
         assert tools["lookup_order"].description == "Look up an order"
         schema = tools["lookup_order"].input_schema
         assert (schema["properties"]["order_id"]["type"], schema["required"]) == ("string", ["order_id"])
-        assert (await client.call_tool("lookup_order", {"order_id": "1"})).content[0].text == "order 1"
-        assert (await client.call_tool("count", {})).content[0].text == "3"
-        assert (await client.call_tool("greet", {"name": "Ada"})).content[0].text == "hello Ada"
+        assert await text_of(client, "lookup_order", {"order_id": "1"}) == "order 1"
+        assert await text_of(client, "count", {}) == "3"
+        assert await text_of(client, "greet", {"name": "Ada"}) == "hello Ada"
 
 
 async def test_a_schema_of_ones_own_is_what_the_official_sdk_tells():
